@@ -1,1 +1,3 @@
 //! Maelstrom nodes.
+
+pub mod checker;
