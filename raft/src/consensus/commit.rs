@@ -1,0 +1,35 @@
+//! Commitment: when an entry is on a quorum of disks and so never lost (§5.3, §5.4.2).
+
+use slog::debug;
+
+use super::{raft::Raft, role::Role, types::LogIndex};
+
+impl Raft {
+    /// Moves the leader's commit index to the last entry that a quorum holds durably.
+    pub(super) fn advance_commit(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let (id, own) = (self.id, self.log.durable());
+        // The leader is one of the copies, and like the others counts only when its disk has the entry.
+        let held_by = |node| {
+            if node == id { own.0 } else { leader.progress.of(node).map_or(0, |progress| progress.matched.0) }
+        };
+        let held = LogIndex(self.membership.voters.agreed(held_by));
+        let committed = self.log.committed();
+        // §5.4.2: only entries of the own term are committed by counting; those before come with them.
+        if held <= committed || held < leader.first_of_term {
+            return;
+        }
+        let first_counted = committed.next().max(leader.first_of_term);
+        leader.uncommitted_bytes =
+            leader.uncommitted_bytes.saturating_sub(self.log.bytes_in_memory(first_counted, held));
+        self.log.commit_to(held);
+        debug!(self.logger, "a quorum holds entry {held} -> commit"; "term" => %self.term);
+        self.begin_early_reads();
+    }
+
+    /// The write with this number, and every earlier one, is durable.
+    pub(super) fn on_written(&mut self, number: u64) {
+        self.log.on_written(number);
+        self.advance_commit();
+    }
+}

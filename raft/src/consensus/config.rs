@@ -1,0 +1,179 @@
+//! What a node is told when it is made.
+
+use super::types::{LogIndex, NodeId};
+
+/// How a node behaves. [`Config::new`] gives sound defaults; only `id` and `seed` are always needed.
+///
+/// Times are in ticks: whoever drives the node decides how long a tick is, and calls
+/// [`RawNode::tick`](super::RawNode::tick) once each. 100 ms is usual across machines.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// This node. Unique in the cluster, not 0.
+    pub id: NodeId,
+
+    /// Where the node's chance comes from: its election timeouts and the numbers of its requests.
+    ///
+    /// The same seed and the same calls give the same behaviour. Two nodes of a cluster, and two lives of one
+    /// node, must be given different seeds: nodes with equal timeouts split their votes, and a node that
+    /// reuses its numbers takes an answer to an earlier life for its own.
+    pub seed: u64,
+
+    /// How long a follower waits for its leader before it stands for election, at least, in ticks. The wait
+    /// is drawn anew each time from `election_ticks..2 * election_ticks` (§5.2). Default: 10.
+    ///
+    /// Must be well above `heartbeat_ticks`. Too small: a delay on the network costs a leader its office.
+    /// Too large: after a leader's death the cluster is without one for longer.
+    pub election_ticks: u32,
+
+    /// How often a leader sends heartbeats, in ticks. Default: 1.
+    ///
+    /// Also how soon a lost message is noticed. Too large: lost messages cost more time.
+    pub heartbeat_ticks: u32,
+
+    /// Ask before standing for election, so that a node that was cut off cannot depose a healthy leader when
+    /// it comes back (thesis §9.6). Default: true.
+    pub pre_vote: bool,
+
+    /// A leader that has not heard from a quorum for an election timeout steps down, and nodes that hear
+    /// from a leader do not vote (thesis §6.2, §4.2.3). Default: true.
+    pub check_quorum: bool,
+
+    /// Pass a follower's proposals on to the leader, rather than refuse them. Default: true.
+    pub forward_proposals: bool,
+
+    /// The largest append message, in bytes of entries; a single larger entry travels alone.
+    /// Default: 1 MiB.
+    ///
+    /// Too small: more messages for a follower that catches up. Too large: heartbeats wait behind it.
+    pub max_message_bytes: usize,
+
+    /// How many appends may be on their way to one follower, unanswered. Default: 256.
+    ///
+    /// Too small: the follower idles while answers travel. Too large: more is sent again after a loss.
+    pub max_inflight_messages: usize,
+
+    /// How many bytes of entries may be on their way to one follower, unanswered. Default: 16 MiB.
+    ///
+    /// Costs as much memory a follower at worst, in the transport's queues. At least one message may
+    /// always be on its way.
+    pub max_inflight_bytes: usize,
+
+    /// How many bytes of entries a leader keeps that are not committed yet; beyond, it refuses proposals.
+    /// Default: 64 MiB.
+    ///
+    /// Too small: bursts are refused. Too large: without a quorum, memory fills. At least one entry is
+    /// always taken.
+    pub max_uncommitted_bytes: usize,
+
+    /// The largest proposal, in bytes; larger ones are refused. Default: 8 MiB.
+    pub max_entry_bytes: usize,
+
+    /// How many bytes of committed entries one [`Ready`](super::Ready) hands out to be applied; at least
+    /// one entry. Default: 16 MiB.
+    ///
+    /// Too small: more turns of the loop. Too large: applying one Ready keeps heartbeats waiting.
+    pub max_committed_bytes_per_ready: usize,
+
+    /// How many bytes of applied entries stay in memory for followers that lag a little. Default: 16 MiB.
+    ///
+    /// Too small: such followers are served from storage, more slowly.
+    pub max_log_bytes_in_memory: usize,
+
+    /// How long a snapshot may be under way to a follower, in ticks, before the leader asks the follower
+    /// again where it stands. Default: 600.
+    ///
+    /// Too small: a large snapshot is sent twice. Too large: a follower that died receiving waits.
+    pub snapshot_ticks: u32,
+
+    /// The last entry that the state machine had applied when this node last stopped, if it remembers;
+    /// applying goes on after it. Default: 0, which means what the snapshot holds.
+    pub applied: LogIndex,
+}
+
+/// A configuration that no node can run with.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// 0 means "nobody" on the wire.
+    #[error("a node's id cannot be 0: number nodes from 1")]
+    ZeroId,
+    /// A timeout of no ticks.
+    #[error("{0} is 0: give it at least one")]
+    Zero(&'static str),
+    /// Followers would give their leader up between two of its heartbeats.
+    #[error(
+        "election_ticks ({election_ticks}) must be greater than heartbeat_ticks ({heartbeat_ticks}): ten times is usual"
+    )]
+    ElectionNotAfterHeartbeat {
+        /// What was configured.
+        election_ticks: u32,
+        /// What was configured.
+        heartbeat_ticks: u32,
+    },
+}
+
+impl Config {
+    /// The defaults, for node `id` with `seed`.
+    #[must_use]
+    pub fn new(id: NodeId, seed: u64) -> Self {
+        Self {
+            id,
+            seed,
+            election_ticks: 10,
+            heartbeat_ticks: 1,
+            pre_vote: true,
+            check_quorum: true,
+            forward_proposals: true,
+            max_message_bytes: 1 << 20,
+            max_inflight_messages: 256,
+            max_inflight_bytes: 16 << 20,
+            max_uncommitted_bytes: 64 << 20,
+            max_entry_bytes: 8 << 20,
+            max_committed_bytes_per_ready: 16 << 20,
+            max_log_bytes_in_memory: 16 << 20,
+            snapshot_ticks: 600,
+            applied: LogIndex::ZERO,
+        }
+    }
+
+    /// Checks that a node can run with this.
+    ///
+    /// # Errors
+    /// What is wrong, and what to give instead.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.id.0 == 0 {
+            return Err(ConfigError::ZeroId);
+        }
+        let at_least_one = [
+            ("heartbeat_ticks", self.heartbeat_ticks as usize),
+            ("snapshot_ticks", self.snapshot_ticks as usize),
+            ("max_inflight_messages", self.max_inflight_messages),
+            ("max_entry_bytes", self.max_entry_bytes),
+        ];
+        if let Some((name, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError::Zero(name));
+        }
+        let (election_ticks, heartbeat_ticks) = (self.election_ticks, self.heartbeat_ticks);
+        if election_ticks <= heartbeat_ticks {
+            return Err(ConfigError::ElectionNotAfterHeartbeat { election_ticks, heartbeat_ticks });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_sound_and_what_cannot_run_is_refused() {
+        let sound = Config::new(NodeId(1), 7);
+        assert_eq!(sound.validate(), Ok(()));
+        assert_eq!(Config { id: NodeId(0), ..sound }.validate(), Err(ConfigError::ZeroId));
+        let hasty = Config { election_ticks: 1, ..sound }.validate();
+        assert!(matches!(hasty, Err(ConfigError::ElectionNotAfterHeartbeat { .. })));
+        let windowless = Config { max_inflight_messages: 0, ..sound };
+        assert_eq!(windowless.validate(), Err(ConfigError::Zero("max_inflight_messages")));
+    }
+}

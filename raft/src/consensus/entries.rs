@@ -1,0 +1,212 @@
+//! A contiguous run of entries, stored once and shared.
+
+use std::{fmt, ops::Deref, sync::Arc};
+
+use super::{
+    entry::Entry,
+    types::{EntryId, LogIndex},
+};
+
+/// A contiguous run of entries: indexes count up by one, terms never go down.
+///
+/// Cloning and slicing share the entries; the same run goes to the log, to the writer, to every follower, and
+/// to the state machine. Reads as a slice: `for entry in &*entries`.
+#[derive(Clone, Default)]
+pub struct Entries {
+    // `None` is the empty run, which costs no allocation.
+    run: Option<Arc<Run>>,
+    start: u32,
+    end: u32,
+}
+
+struct Run {
+    entries: Vec<Entry>,
+    /// Sum of the entries' sizes.
+    bytes: usize,
+}
+
+/// Entries that do not follow one another, so are no run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("entry {after} cannot follow entry {before} in a log: indexes count up by one, terms never go down")]
+pub struct NotContiguous {
+    before: EntryId,
+    after: EntryId,
+}
+
+impl Entries {
+    /// No entries.
+    pub const EMPTY: Self = Self { run: None, start: 0, end: 0 };
+
+    /// The most entries that one run may hold.
+    pub const MAX_LEN: usize = u32::MAX as usize;
+
+    /// Makes a run of `entries`, which the caller has kept contiguous.
+    pub(super) fn from_contiguous(entries: Vec<Entry>) -> Self {
+        debug_assert!(first_gap(&entries).is_none(), "the caller keeps entries contiguous");
+        let bytes = entries.iter().map(Entry::size).sum();
+        let end = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        if end == 0 {
+            return Self::EMPTY;
+        }
+        Self { run: Some(Arc::new(Run { entries, bytes })), start: 0, end }
+    }
+
+    /// The part within `from..=to`, as far as it is here.
+    #[must_use]
+    pub fn slice(&self, from: LogIndex, to: LogIndex) -> Self {
+        let Some(first) = self.first() else { return Self::EMPTY };
+        let offset = |index: LogIndex| {
+            let distance = index.0.saturating_sub(first.id.index.0);
+            self.start.saturating_add(u32::try_from(distance).unwrap_or(u32::MAX)).min(self.end)
+        };
+        let (start, end) = (offset(from), offset(to.next()));
+        if start >= end {
+            return Self::EMPTY;
+        }
+        Self { run: self.run.clone(), start, end }
+    }
+
+    /// The longest prefix that weighs at most `max_bytes`, but at least one entry.
+    #[must_use]
+    pub fn prefix_of_bytes(&self, max_bytes: usize) -> Self {
+        // Nearly always all of it fits, and the run knows its weight.
+        if self.run.as_ref().is_none_or(|run| run.bytes <= max_bytes) {
+            return self.clone();
+        }
+        let mut bytes = 0_usize;
+        let fitting = self.iter().take_while(|entry| {
+            bytes = bytes.saturating_add(entry.size());
+            bytes <= max_bytes
+        });
+        let count = u32::try_from(fitting.count().max(1)).unwrap_or(u32::MAX);
+        Self { run: self.run.clone(), start: self.start, end: self.start.saturating_add(count).min(self.end) }
+    }
+
+    /// The sum of the entries' [sizes](Entry::size), in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.run {
+            None => 0,
+            Some(run) if self.len() == run.entries.len() => run.bytes,
+            Some(_) => self.iter().map(Entry::size).sum(),
+        }
+    }
+
+    /// The id of the first entry.
+    #[must_use]
+    pub fn first_id(&self) -> Option<EntryId> {
+        self.first().map(|entry| entry.id)
+    }
+
+    /// The id of the last entry.
+    #[must_use]
+    pub fn last_id(&self) -> Option<EntryId> {
+        self.last().map(|entry| entry.id)
+    }
+
+    /// The entry at `index`, if it is in this run.
+    #[must_use]
+    pub fn at(&self, index: LogIndex) -> Option<&Entry> {
+        let distance = index.0.checked_sub(self.first()?.id.index.0)?;
+        self.get(usize::try_from(distance).ok()?)
+    }
+}
+
+impl TryFrom<Vec<Entry>> for Entries {
+    type Error = NotContiguous;
+
+    fn try_from(entries: Vec<Entry>) -> Result<Self, NotContiguous> {
+        match first_gap(&entries) {
+            None => Ok(Self::from_contiguous(entries)),
+            Some(gap) => Err(gap),
+        }
+    }
+}
+
+fn first_gap(entries: &[Entry]) -> Option<NotContiguous> {
+    let mut ids = entries.windows(2).map(|pair| (pair[0].id, pair[1].id));
+    ids.find(|(before, after)| {
+        before.index.0.checked_add(1) != Some(after.index.0) || after.term < before.term
+    })
+    .map(|(before, after)| NotContiguous { before, after })
+}
+
+impl Deref for Entries {
+    type Target = [Entry];
+
+    fn deref(&self) -> &[Entry] {
+        self.run.as_ref().map_or(&[], |run| &run.entries[self.start as usize..self.end as usize])
+    }
+}
+
+impl<'a> IntoIterator for &'a Entries {
+    type Item = &'a Entry;
+    type IntoIter = std::slice::Iter<'a, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl PartialEq for Entries {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Entries {}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl fmt::Display for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<_> = self.iter().map(|entry| entry.id.to_string()).collect();
+        write!(f, "[{}]", ids.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(ids: &[(u64, u64)]) -> Result<Entries, NotContiguous> {
+        let entries: Vec<_> =
+            ids.iter().map(|&(term, index)| Entry::command(EntryId::new(term, index), "x")).collect();
+        Entries::try_from(entries)
+    }
+
+    #[test]
+    fn b5_entries_with_a_gap_are_no_run() {
+        assert!(run(&[(1, 1), (1, 3)]).is_err());
+        assert!(run(&[(2, 1), (1, 2)]).is_err());
+        assert!(run(&[(1, u64::MAX), (1, 0)]).is_err());
+        assert!(run(&[(1, 1), (1, 2), (3, 3)]).is_ok());
+    }
+
+    #[test]
+    fn a_slice_is_what_lies_within_both_bounds() {
+        let entries = run(&[(1, 5), (1, 6), (2, 7)]).unwrap();
+        assert_eq!(entries.slice(LogIndex(6), LogIndex(99)).to_string(), "[6@1 7@2]");
+        assert_eq!(entries.slice(LogIndex(1), LogIndex(5)).to_string(), "[5@1]");
+        assert!(entries.slice(LogIndex(8), LogIndex(9)).is_empty());
+        assert!(entries.slice(LogIndex(1), LogIndex(4)).is_empty(), "what lies below the run is not in it");
+        assert_eq!(
+            entries.slice(LogIndex(6), LogIndex(7)).slice(LogIndex(7), LogIndex(7)).to_string(),
+            "[7@2]"
+        );
+    }
+
+    #[test]
+    fn a_prefix_holds_at_least_one_entry() {
+        let entries = run(&[(1, 5), (1, 6), (2, 7)]).unwrap();
+        let one = Entry::OVERHEAD + 1;
+        assert_eq!(entries.prefix_of_bytes(0).len(), 1);
+        assert_eq!(entries.prefix_of_bytes(2 * one).len(), 2);
+        assert_eq!(entries.prefix_of_bytes(3 * one).len(), 3);
+        assert_eq!(entries.prefix_of_bytes(2 * one).bytes(), 2 * one);
+    }
+}

@@ -1,0 +1,202 @@
+//! Why a call was refused: one small error for each operation.
+
+use super::{
+    config::ConfigError,
+    storage::StorageError,
+    types::{EntryId, LogIndex, NodeId, Term},
+};
+
+/// Why a node could not be made from its configuration and its storage.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NewError {
+    /// The configuration cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Storage could not be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The log lost entries that were committed, so this node may have forgotten what it promised.
+    #[error(
+        "the hard state says that entry {commit} is committed, but the log ends at {last}: entries were lost; \
+         remove this node from the cluster and add it again with empty storage under a new id"
+    )]
+    CommitBeyondLog {
+        /// The commit index in the hard state.
+        commit: LogIndex,
+        /// The last entry in the log.
+        last: LogIndex,
+    },
+    /// The state machine is ahead of the log it was made from.
+    #[error(
+        "the state machine has applied entry {applied}, but the log ends at {last}: \
+         they do not belong together, or the log lost entries"
+    )]
+    AppliedBeyondLog {
+        /// [`Config::applied`](super::Config::applied).
+        applied: LogIndex,
+        /// The last entry in the log.
+        last: LogIndex,
+    },
+    /// The entries between the state machine and the log are gone.
+    #[error(
+        "the state machine has applied entry {applied}, but the log begins only at {first}: \
+         restore the state machine from the snapshot first"
+    )]
+    AppliedBeforeLog {
+        /// [`Config::applied`](super::Config::applied).
+        applied: LogIndex,
+        /// The first entry in the log.
+        first: LogIndex,
+    },
+    /// The log holds an entry of a term that the hard state does not know.
+    #[error(
+        "the log ends in term {last_term}, but the hard state knows only term {term}: the hard state was lost"
+    )]
+    TermBehindLog {
+        /// The term in the hard state.
+        term: Term,
+        /// The term of the last entry.
+        last_term: Term,
+    },
+}
+
+/// Why a proposal was refused. Nothing of it is in any log, nor will be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProposeError {
+    /// Nobody is known to lead: an election is under way, or this node is cut off.
+    #[error("no leader is known: try again after an election timeout")]
+    NoLeader,
+    /// Another node leads, and this one does not pass proposals on.
+    #[error("node {leader} leads: propose there")]
+    NotLeader {
+        /// Who leads.
+        leader: NodeId,
+    },
+    /// The proposal is larger than [`Config::max_entry_bytes`](super::Config::max_entry_bytes).
+    #[error("the proposal has {size} bytes, more than the {max} that max_entry_bytes allows")]
+    TooLarge {
+        /// Its size.
+        size: usize,
+        /// What is allowed.
+        max: usize,
+    },
+    /// Too much waits to be committed
+    /// ([`Config::max_uncommitted_bytes`](super::Config::max_uncommitted_bytes)).
+    #[error("{uncommitted} bytes wait to be committed: slow down, and see whether a quorum is up")]
+    Busy {
+        /// How much waits.
+        uncommitted: usize,
+    },
+}
+
+/// Why a read was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Nobody is known to lead: an election is under way, or this node is cut off.
+    #[error("no leader is known: try again after an election timeout")]
+    NoLeader,
+}
+
+/// Why this node does not stand for election.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CampaignError {
+    /// It leads already.
+    #[error("this node leads already")]
+    AlreadyLeader,
+    /// It has no vote in the current membership.
+    #[error("this node is not a voter")]
+    NotVoter,
+    /// A snapshot from the leader is being written.
+    #[error("a snapshot is being installed: wait until it is written")]
+    InstallingSnapshot,
+    /// Storage could not be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Why a message was refused. The node is as it was before, and carries on.
+///
+/// Only messages that no correct node sends are errors; those that merely come late are ignored, and counted
+/// in [`Status::ignored`](super::Status::ignored).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// It is for somebody else, or from this node itself.
+    #[error("a message from {from} to {to} has come to {id}: check the transport's addresses")]
+    Misdirected {
+        /// Who sent it.
+        from: NodeId,
+        /// Whom it was for.
+        to: NodeId,
+        /// This node.
+        id: NodeId,
+    },
+    /// An answer from a node that this one does not know.
+    #[error("{from} answers, but does not belong to the cluster")]
+    UnknownPeer {
+        /// Who sent it.
+        from: NodeId,
+    },
+    /// Somebody else claims to lead the term that this node leads.
+    #[error(
+        "{from} claims to lead term {term}, as this node does: two nodes share an id, or one lost its disk"
+    )]
+    SecondLeader {
+        /// Who claims it.
+        from: NodeId,
+        /// The term in question.
+        term: Term,
+    },
+    /// The entries do not follow the entry that they are said to follow, or are of a term to come.
+    #[error("{from} sent entries that cannot follow {previous} in term {term}")]
+    MalformedAppend {
+        /// Who sent it.
+        from: NodeId,
+        /// What they were said to follow.
+        previous: EntryId,
+        /// The sender's term.
+        term: Term,
+    },
+    /// The leader's log differs from this one in what is committed.
+    #[error(
+        "{from} would replace entries after {common}, but they are committed up to {committed}: \
+         one of the two nodes lost or made up entries"
+    )]
+    ConflictsWithCommitted {
+        /// Who sent it.
+        from: NodeId,
+        /// The last entry in which the logs agree.
+        common: EntryId,
+        /// What is committed here.
+        committed: LogIndex,
+    },
+    /// A follower says that it holds what this leader never had.
+    #[error("{from} says it holds entry {matched}, but the log ends at {last}")]
+    MatchedBeyondLog {
+        /// Who sent it.
+        from: NodeId,
+        /// What it claims.
+        matched: LogIndex,
+        /// The last entry here.
+        last: LogIndex,
+    },
+    /// The leader's commit index is beyond what it could know this node to hold.
+    #[error(
+        "{from} says that entry {commit} is committed here, but the log ends at {last}: entries were lost"
+    )]
+    CommitBeyondLog {
+        /// Who sent it.
+        from: NodeId,
+        /// What it claims.
+        commit: LogIndex,
+        /// The last entry here.
+        last: LogIndex,
+    },
+    /// Storage could not be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}

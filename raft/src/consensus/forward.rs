@@ -1,0 +1,272 @@
+//! Proposals: appended by the leader, passed on to it by followers.
+//!
+//! A proposal that is passed on carries a [`ForwardId`] in its context. It is made for one leader in one term,
+//! and that leader takes each id once; so a proposal that the network doubles, or delivers late, is appended
+//! at most once. The follower recognizes it when it comes back among the leader's entries.
+
+use std::collections::VecDeque;
+
+use slog::debug;
+
+use super::{
+    entries::Entries,
+    entry::{ForwardId, Proposal},
+    error::ProposeError,
+    message::Message,
+    raft::Raft,
+    ready::{Forward, ForwardOutcome, Proposed},
+    role::Role,
+    types::{NodeId, Term},
+};
+
+impl Raft {
+    /// Proposes what a client wants, here or at the leader.
+    pub(super) fn propose(&mut self, mut proposal: Proposal) -> Result<Proposed, ProposeError> {
+        let (size, max) = (proposal.size(), self.config.max_entry_bytes);
+        if size > max {
+            return Err(ProposeError::TooLarge { size, max });
+        }
+        if self.is_leader() {
+            return self.append_proposal(proposal);
+        }
+        let leader = self.leader().ok_or(ProposeError::NoLeader)?;
+        if !self.config.forward_proposals {
+            return Err(ProposeError::NotLeader { leader });
+        }
+        let id = self.forwards.begin(self.id);
+        proposal.context = id.to_context();
+        self.forwards.unsent.push(proposal);
+        Ok(Proposed::Forwarded(id))
+    }
+
+    fn append_proposal(&mut self, proposal: Proposal) -> Result<Proposed, ProposeError> {
+        let Role::Leader(leader) = &mut self.role else { return Err(ProposeError::NoLeader) };
+        let uncommitted = leader.uncommitted_bytes;
+        let size = proposal.size();
+        // One is always taken, or a large one could never be.
+        if uncommitted > 0 && uncommitted + size > self.config.max_uncommitted_bytes {
+            return Err(ProposeError::Busy { uncommitted });
+        }
+        leader.uncommitted_bytes += size;
+        Ok(Proposed::Appended(self.log.propose(self.term, proposal)))
+    }
+
+    /// Sends what was passed on since the last Ready, in one message.
+    pub(super) fn send_forwards(&mut self) {
+        if self.forwards.unsent.is_empty() {
+            return;
+        }
+        let proposals = std::mem::take(&mut self.forwards.unsent);
+        match self.leader() {
+            Some(leader) if leader != self.id => self.send(leader, Message::Propose { proposals }),
+            // The leader was lost before anything left, so no log can hold it.
+            Some(_) | None => {
+                let ids = proposals.iter().filter_map(|proposal| ForwardId::from_context(&proposal.context));
+                let sequences: Vec<_> = ids.map(|id| id.sequence).collect();
+                self.forwards.refused(&sequences);
+            }
+        }
+    }
+
+    /// A follower passes proposals on to us, as the leader of `term`.
+    pub(super) fn on_propose(&mut self, from: NodeId, term: Term, proposals: Vec<Proposal>) {
+        // Peers that share only the wire format send these without a term, and without ids.
+        let is_ours = term == self.term || term == Term::ZERO;
+        if !self.is_leader() || !is_ours {
+            // In silence: another copy may have come while this node did lead, and been appended.
+            self.ignore(from, "propose", "this node does not lead that term");
+            return;
+        }
+        let mut refused = Vec::new();
+        for proposal in proposals {
+            let id = ForwardId::from_context(&proposal.context);
+            let Role::Leader(leader) = &mut self.role else { return };
+            if id.is_some_and(|id| !leader.accepted.is_new(id)) {
+                self.ignore(from, "propose", "it came before");
+            } else if let Err(error) = self.append_proposal(proposal) {
+                debug!(self.logger, "{error} -> refuse a proposal from {from}");
+                refused.extend(id.map(|id| id.sequence));
+            }
+        }
+        if !refused.is_empty() {
+            self.send(from, Message::ProposeRefused { sequences: refused });
+        }
+    }
+}
+
+/// What a follower has passed on and not heard of yet.
+pub(super) struct PendingForwards {
+    next_sequence: u64,
+    /// Sequence numbers and their ages in ticks, oldest first.
+    waiting: VecDeque<(u64, u32)>,
+    unsent: Vec<Proposal>,
+    origin: Option<NodeId>,
+    ended: Vec<Forward>,
+}
+
+impl PendingForwards {
+    /// After so many election timeouts without news, a proposal's fate is unknown.
+    const PATIENCE: u32 = 2;
+
+    pub(super) fn starting_at(sequence: u64) -> Self {
+        Self {
+            next_sequence: sequence,
+            waiting: VecDeque::new(),
+            unsent: Vec::new(),
+            origin: None,
+            ended: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, origin: NodeId) -> ForwardId {
+        let sequence = self.next_sequence;
+        self.next_sequence = self.next_sequence.wrapping_add(1);
+        self.waiting.push_back((sequence, 0));
+        self.origin = Some(origin);
+        ForwardId { origin, sequence }
+    }
+
+    /// Entries came from the leader: ours among them are on their way.
+    pub(super) fn appended(&mut self, own: NodeId, entries: &Entries) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        for entry in entries.iter().filter(|entry| !entry.context.is_none()) {
+            match ForwardId::from_context(&entry.context) {
+                Some(id) if id.origin == own => self.end(id.sequence, ForwardOutcome::Appended(entry.id)),
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    pub(super) fn refused(&mut self, sequences: &[u64]) {
+        for sequence in sequences {
+            self.end(*sequence, ForwardOutcome::Refused);
+        }
+    }
+
+    pub(super) fn tick(&mut self, election_ticks: u32) {
+        self.waiting.iter_mut().for_each(|(_, age)| *age += 1);
+        let patience = election_ticks.saturating_mul(Self::PATIENCE);
+        while let Some((sequence, _)) = self.waiting.front().copied().filter(|(_, age)| *age > patience) {
+            self.end(sequence, ForwardOutcome::Unknown);
+        }
+    }
+
+    fn end(&mut self, sequence: u64, outcome: ForwardOutcome) {
+        // Nearly always the oldest.
+        let position = self.waiting.iter().position(|(waiting, _)| *waiting == sequence);
+        let (Some(position), Some(origin)) = (position, self.origin) else { return };
+        self.waiting.remove(position);
+        self.ended.push(Forward { id: ForwardId { origin, sequence }, outcome });
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        !self.ended.is_empty() || !self.unsent.is_empty()
+    }
+
+    pub(super) fn take_ended(&mut self) -> Vec<Forward> {
+        std::mem::take(&mut self.ended)
+    }
+}
+
+/// Which passed-on proposals a leader has taken in its term.
+#[derive(Default)]
+pub(super) struct AcceptedForwards {
+    windows: Vec<(NodeId, SequenceWindow)>,
+}
+
+impl AcceptedForwards {
+    /// Whether `id` comes for the first time; from now on it does not.
+    fn is_new(&mut self, id: ForwardId) -> bool {
+        match self.windows.iter_mut().find(|(origin, _)| *origin == id.origin) {
+            Some((_, window)) => window.is_new(id.sequence),
+            None => {
+                self.windows.push((id.origin, SequenceWindow::at(id.sequence)));
+                true
+            }
+        }
+    }
+}
+
+/// Which numbers of a sequence were seen, near its highest one.
+///
+/// A number far from it, on either side, comes from another life of the node that counted, or from a message
+/// so late that its sender has given up on it.
+struct SequenceWindow {
+    highest: u64,
+    /// A bit for each number: `number % SIZE`.
+    seen: Box<[u64; Self::WORDS]>,
+}
+
+impl SequenceWindow {
+    const WORDS: usize = 64;
+    const SIZE: u64 = 64 * 64;
+
+    fn at(sequence: u64) -> Self {
+        let mut window = Self { highest: sequence, seen: Box::new([0; Self::WORDS]) };
+        window.mark(sequence);
+        window
+    }
+
+    fn slot(sequence: u64) -> (usize, u64) {
+        let word = usize::from((sequence / 64 % 64).to_le_bytes()[0]);
+        (word, 1 << (sequence % 64))
+    }
+
+    fn mark(&mut self, sequence: u64) {
+        let (word, bit) = Self::slot(sequence);
+        self.seen[word] |= bit;
+    }
+
+    fn is_new(&mut self, sequence: u64) -> bool {
+        let ahead = sequence.wrapping_sub(self.highest);
+        if ahead == 0 {
+            return false;
+        }
+        if ahead < u64::MAX / 2 {
+            // The window moves on; what enters it was not seen yet.
+            for entering in 1..=ahead.min(Self::SIZE) {
+                let (word, bit) = Self::slot(sequence.wrapping_sub(entering - 1));
+                self.seen[word] &= !bit;
+            }
+            self.highest = sequence;
+        } else if self.highest.wrapping_sub(sequence) >= Self::SIZE {
+            return false;
+        }
+        let (word, bit) = Self::slot(sequence);
+        let is_new = self.seen[word] & bit == 0;
+        self.mark(sequence);
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn i2_a_proposal_is_new_once(start in any::<u64>(), steps in prop::collection::vec(0_u64..300, 1..200)) {
+            let mut window = SequenceWindow::at(start);
+            let mut seen = HashSet::from([start]);
+            for step in steps {
+                let sequence = start.wrapping_add(step);
+                prop_assert_eq!(window.is_new(sequence), seen.insert(sequence));
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_from_far_below_is_taken_for_seen() {
+        let mut window = SequenceWindow::at(10_000);
+        assert!(!window.is_new(10_000 - SequenceWindow::SIZE));
+        assert!(window.is_new(10_001 - SequenceWindow::SIZE));
+        assert!(window.is_new(50_000));
+        assert!(!window.is_new(10_001));
+    }
+}

@@ -1,0 +1,302 @@
+//! A node's log as the core sees it: what storage holds, what is not written yet, and how far it is durable,
+//! committed, and applied.
+//!
+//! ```text
+//!   storage only         in memory (also in storage)        in memory only
+//!  ├────────────────────┼──────────────────────────────────┼──────────────┤
+//!  first                base+1      applied ≤ committed     durable        last
+//! ```
+//!
+//! `applied ≤ applying ≤ min(committed, durable)`, and `committed ≤ last`; a leader may commit what is not
+//! durable here, if it is durable on a quorum of others. Recent entries stay in memory as shared [runs](super::runs), so
+//! that writing, sending and applying them copies nothing; [`writes`] knows which of them are on their way
+//! to the disk.
+
+mod writes;
+
+use writes::Writes;
+
+use super::{
+    config::Config,
+    entries::Entries,
+    entry::{Entry, Proposal},
+    runs::Runs,
+    storage::{Snapshot, Storage, StorageError},
+    types::{EntryId, LogIndex, Term},
+};
+
+pub(super) struct Log {
+    storage: Box<dyn Storage>,
+    runs: Runs,
+    writes: Writes,
+    /// A snapshot from the leader that no Ready has carried yet.
+    snapshot: Option<Box<Snapshot>>,
+    /// The last entry that a snapshot from the leader replaced, while its write is under way: storage still
+    /// holds the log from before.
+    installing: Option<EntryId>,
+    committed: LogIndex,
+    /// The last entry that a Ready handed out to be applied.
+    applying: LogIndex,
+    applied: LogIndex,
+    max_bytes_in_memory: usize,
+}
+
+/// What one Ready writes.
+pub(super) struct Write {
+    pub(super) number: u64,
+    pub(super) snapshot: Option<Box<Snapshot>>,
+}
+
+impl Log {
+    /// The log that `storage` holds. `committed` and `applied` are checked by the caller.
+    pub(super) fn new(
+        storage: Box<dyn Storage>,
+        config: &Config,
+        committed: LogIndex,
+        applied: LogIndex,
+    ) -> Result<Self, StorageError> {
+        let last = storage.last_index()?;
+        let last = EntryId { term: storage.term(last)?, index: last };
+        Ok(Self {
+            storage,
+            runs: Runs::after(last),
+            writes: Writes::after(last.index),
+            snapshot: None,
+            installing: None,
+            committed,
+            applying: applied,
+            applied,
+            max_bytes_in_memory: config.max_log_bytes_in_memory,
+        })
+    }
+
+    pub(super) fn last_id(&self) -> EntryId {
+        self.runs.last_id()
+    }
+
+    pub(super) fn last_index(&self) -> LogIndex {
+        self.runs.last_id().index
+    }
+
+    pub(super) fn committed(&self) -> LogIndex {
+        self.committed
+    }
+
+    pub(super) fn applied(&self) -> LogIndex {
+        self.applied
+    }
+
+    /// How far the log is durable on this node.
+    pub(super) fn durable(&self) -> LogIndex {
+        self.writes.durable()
+    }
+
+    /// Whether a snapshot of the leader's is being written, so that this log is about to be another.
+    pub(super) fn is_installing(&self) -> bool {
+        self.installing.is_some()
+    }
+
+    /// The first index from which entries can be read.
+    pub(super) fn first_index(&self) -> Result<LogIndex, StorageError> {
+        match self.installing {
+            Some(last) => Ok(last.index.next()),
+            None => self.storage.first_index(),
+        }
+    }
+
+    /// The term of the entry at `index`; `None` if it was compacted away or is beyond the end.
+    pub(super) fn term(&self, index: LogIndex) -> Result<Option<Term>, StorageError> {
+        if let Some(term) = self.runs.term(index) {
+            return Ok(Some(term));
+        }
+        if index > self.last_index() || self.is_installing() {
+            return Ok(None);
+        }
+        match self.storage.term(index) {
+            Ok(term) => Ok(Some(term)),
+            Err(StorageError::Compacted(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether this log holds the entry `id`.
+    pub(super) fn contains(&self, id: EntryId) -> Result<bool, StorageError> {
+        Ok(id == self.last_id() || self.term(id.index)? == Some(id.term))
+    }
+
+    /// The last entry up to `index` whose term is at most `term`: where a log that has `term` there could
+    /// still agree with this one. As far back as entries can be read.
+    pub(super) fn last_at_most(&self, index: LogIndex, term: Term) -> Result<EntryId, StorageError> {
+        let mut index = index.min(self.last_index());
+        loop {
+            match self.term(index)? {
+                Some(found) if found > term => index = index.previous(),
+                Some(found) => return Ok(EntryId { term: found, index }),
+                None => return Ok(EntryId { term: Term::ZERO, index }),
+            }
+        }
+    }
+
+    /// Appends a proposal in `term`, as its leader does.
+    pub(super) fn propose(&mut self, term: Term, proposal: Proposal) -> EntryId {
+        let id = EntryId { term, index: self.last_index().next() };
+        self.runs.push(proposal.into_entry(id));
+        id
+    }
+
+    /// Appends the blank entry that opens `term`.
+    pub(super) fn open_term(&mut self, term: Term) -> EntryId {
+        let id = EntryId { term, index: self.last_index().next() };
+        self.runs.push(Entry::blank(id));
+        id
+    }
+
+    /// Of `entries`, which follow `previous`, the last that this log holds too, as far as they agree.
+    pub(super) fn last_common(&self, previous: EntryId, entries: &Entries) -> Result<EntryId, StorageError> {
+        let mut common = previous;
+        if previous == self.last_id() {
+            return Ok(common);
+        }
+        for entry in entries {
+            if !self.contains(entry.id)? {
+                break;
+            }
+            common = entry.id;
+        }
+        Ok(common)
+    }
+
+    /// Replaces all that follows `previous`, which this log holds, by `entries`. None of it is committed.
+    pub(super) fn replace_tail(&mut self, previous: EntryId, entries: Entries) {
+        assert!(previous.index >= self.committed, "replaces committed entries after {previous}");
+        debug_assert_eq!(entries.first_id().map(|id| id.index), Some(previous.index.next()), "no gap");
+        if previous != self.last_id() {
+            self.writes.truncate(previous.index.next());
+        }
+        self.runs.replace_tail(previous, entries);
+    }
+
+    /// Moves the commit index up to `index`. It never moves down (Figure 2: "increases monotonically").
+    pub(super) fn commit_to(&mut self, index: LogIndex) -> bool {
+        assert!(index <= self.last_index(), "commit {index} is beyond the last entry {}", self.last_index());
+        let advanced = index > self.committed;
+        self.committed = self.committed.max(index);
+        advanced
+    }
+
+    /// Starts anew after `snapshot`, whose last entry is beyond the commit index.
+    pub(super) fn restore(&mut self, snapshot: Box<Snapshot>) {
+        let last = snapshot.last;
+        assert!(last.index > self.committed, "snapshot {last} is not beyond the commit {}", self.committed);
+        self.runs = Runs::after(last);
+        self.writes.install(last.index);
+        self.committed = last.index;
+        self.applying = last.index;
+        self.installing = Some(last);
+        self.snapshot = Some(snapshot);
+    }
+
+    /// Entries from `first` on as one run, at most `max_bytes` of them but at least one.
+    ///
+    /// [`StorageError::Compacted`] if they are no longer in the log.
+    pub(super) fn entries(&mut self, first: LogIndex, max_bytes: usize) -> Result<Entries, StorageError> {
+        self.runs.close();
+        if self.runs.holds(first) {
+            return Ok(self.runs.gather(first, max_bytes));
+        }
+        if self.is_installing() {
+            return Err(StorageError::Compacted(first));
+        }
+        self.read_storage(first, self.runs.base().index, max_bytes)
+    }
+
+    fn read_storage(
+        &self,
+        first: LogIndex,
+        last: LogIndex,
+        max_bytes: usize,
+    ) -> Result<Entries, StorageError> {
+        let entries = self.storage.entries(first, last, max_bytes)?;
+        // Storage is other people's code: never hand on more, or other, than was asked for.
+        match entries.first_id() {
+            Some(id) if id.index == first => Ok(entries.slice(first, last)),
+            _ => Err(StorageError::Unavailable(first)),
+        }
+    }
+
+    pub(super) fn snapshot_for_follower(&self) -> Result<Snapshot, StorageError> {
+        self.storage.snapshot()
+    }
+
+    /// What the entries in `first..=last` weigh, as far as they are in memory.
+    pub(super) fn bytes_in_memory(&mut self, first: LogIndex, last: LogIndex) -> usize {
+        self.runs.close();
+        self.runs.between(first, last).map(|run| run.bytes()).sum()
+    }
+
+    pub(super) fn has_unwritten(&self) -> bool {
+        self.snapshot.is_some() || self.writes.handed_out() < self.last_index()
+    }
+
+    /// Hands out what no Ready has carried yet, adding the entries to `entries`.
+    pub(super) fn take_unwritten(&mut self, entries: &mut Vec<Entries>) -> Write {
+        self.runs.close();
+        let snapshot = self.snapshot.take();
+        let first = self.writes.handed_out().next();
+        entries.extend(self.runs.between(first, self.last_index()));
+        let number = self.writes.begin(self.last_index(), snapshot.as_ref().map(|s| s.last.index));
+        Write { number, snapshot }
+    }
+
+    /// Everything up to write `number` is durable.
+    pub(super) fn on_written(&mut self, number: u64) {
+        self.writes.finish(number);
+        if self.installing.is_some_and(|last| self.durable() >= last.index) {
+            self.installing = None;
+        }
+    }
+
+    /// The last entry that may be applied now: committed, and durable here.
+    fn applicable(&self) -> LogIndex {
+        self.committed.min(self.durable())
+    }
+
+    pub(super) fn has_applicable(&self) -> bool {
+        self.applying < self.applicable()
+    }
+
+    /// Hands out the next committed entries, at most `max_bytes` but at least one, adding them to `entries`.
+    pub(super) fn take_applicable(
+        &mut self,
+        max_bytes: usize,
+        entries: &mut Vec<Entries>,
+    ) -> Result<(), StorageError> {
+        let mut bytes_left = max_bytes;
+        while self.has_applicable() {
+            let first = self.applying.next();
+            let run = if self.runs.holds(first) {
+                self.runs.run_at(first).slice(first, self.applicable())
+            } else {
+                self.read_storage(first, self.applicable().min(self.runs.base().index), bytes_left)?
+            };
+            let bytes = run.bytes();
+            // Nearly always the whole run fits; a run that does not is cut, but never to nothing.
+            if bytes > bytes_left && !entries.is_empty() {
+                break;
+            }
+            let run = run.prefix_of_bytes(bytes_left);
+            let Some(last) = run.last_id() else { break };
+            self.applying = last.index;
+            bytes_left = bytes_left.saturating_sub(bytes);
+            entries.push(run);
+        }
+        Ok(())
+    }
+
+    /// The state machine has applied everything up to `index`; what memory no longer needs is let go.
+    pub(super) fn on_applied(&mut self, index: LogIndex) {
+        self.applied = self.applied.max(index.min(self.applying));
+        let keep_after = self.applied.min(self.durable());
+        self.runs.release(keep_after, self.max_bytes_in_memory);
+    }
+}

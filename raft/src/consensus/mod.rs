@@ -1,0 +1,41 @@
+//! Raft. (The essay comes here.)
+
+mod commit;
+mod config;
+mod election;
+mod entries;
+mod entry;
+mod error;
+mod forward;
+mod install;
+mod invariants;
+mod log;
+mod message;
+mod progress;
+pub mod quorum;
+mod raft;
+mod raw_node;
+mod read_index;
+mod ready;
+mod replication;
+mod role;
+pub(crate) mod runs;
+mod status;
+mod step;
+mod storage;
+mod transition;
+mod types;
+
+pub use config::{Config, ConfigError};
+pub use entries::{Entries, NotContiguous};
+pub use entry::{Context, Entry, EntryKind, ForwardId, Proposal};
+pub use error::{CampaignError, NewError, ProposeError, ReadError, StepError};
+pub use message::{Echo, Envelope, Message};
+pub use progress::{Inflight, Progress, ProgressState};
+pub use quorum::Membership;
+pub use raw_node::RawNode;
+pub use ready::{Forward, ForwardOutcome, Leadership, Proposed, Read, ReadId, ReadOutcome, Ready};
+pub use role::RoleKind;
+pub use status::Status;
+pub use storage::{HardState, InitialState, Snapshot, Storage, StorageError};
+pub use types::{EntryId, LogIndex, NodeId, Term};

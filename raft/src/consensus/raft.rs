@@ -1,0 +1,160 @@
+//! The state of one node, and the ways in which every sub-protocol touches it.
+
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use slog::Logger;
+
+use super::{
+    config::Config,
+    error::NewError,
+    forward::PendingForwards,
+    log::Log,
+    message::{Envelope, Message},
+    quorum::Membership,
+    read_index::PendingReads,
+    ready::Leadership,
+    role::{Role, RoleKind},
+    storage::{HardState, Storage},
+    types::{LogIndex, NodeId, Term},
+};
+
+/// One node. What persists comes first, as in Figure 2.
+pub(super) struct Raft {
+    pub(super) id: NodeId,
+    pub(super) term: Term,
+    pub(super) vote: Option<NodeId>,
+    pub(super) log: Log,
+    pub(super) membership: Membership,
+
+    pub(super) role: Role,
+    /// Ticks since this node last had a reason not to stand for election; on a leader, since it last saw
+    /// that a quorum is with it.
+    pub(super) election_elapsed: u32,
+    /// When `election_elapsed` gets here, this node stands for election.
+    pub(super) election_timeout: u32,
+    /// Proposals and reads that this node passed on to a leader.
+    pub(super) forwards: PendingForwards,
+    pub(super) reads: PendingReads,
+
+    pub(super) outbox: Outbox,
+    pub(super) config: Config,
+    pub(super) logger: Logger,
+    pub(super) random: Pcg64Mcg,
+    /// Messages that came too late to mean anything.
+    pub(super) ignored: u64,
+}
+
+/// Messages that the next Ready will carry.
+#[derive(Default)]
+pub(super) struct Outbox {
+    pub(super) at_once: Vec<Envelope>,
+    pub(super) after_write: Vec<Envelope>,
+}
+
+impl Raft {
+    pub(super) fn new(config: Config, storage: Box<dyn Storage>, logger: Logger) -> Result<Self, NewError> {
+        config.validate()?;
+        let initial = storage.initial_state()?;
+        let (committed, applied) = positions(&config, &*storage, initial.hard_state)?;
+        let log = Log::new(storage, &config, committed, applied)?;
+        let (term, last_term) = (initial.hard_state.term, log.last_id().term);
+        if term < last_term {
+            return Err(NewError::TermBehindLog { term, last_term });
+        }
+        let mut random = Pcg64Mcg::seed_from_u64(config.seed);
+        let mut raft = Self {
+            id: config.id,
+            term,
+            vote: initial.hard_state.vote,
+            log,
+            membership: initial.membership,
+            role: Role::Follower { leader: None },
+            election_elapsed: 0,
+            election_timeout: config.election_ticks,
+            forwards: PendingForwards::starting_at(random.random()),
+            reads: PendingReads::starting_at(random.random()),
+            outbox: Outbox::default(),
+            config,
+            logger,
+            random,
+            ignored: 0,
+        };
+        raft.restart_election_timer();
+        Ok(raft)
+    }
+
+    pub(super) fn hard_state(&self) -> HardState {
+        HardState { term: self.term, vote: self.vote, commit: self.log.committed() }
+    }
+
+    pub(super) fn leader(&self) -> Option<NodeId> {
+        match &self.role {
+            Role::Follower { leader } => *leader,
+            Role::Leader(_) => Some(self.id),
+            Role::PreCandidate(_) | Role::Candidate(_) => None,
+        }
+    }
+
+    pub(super) fn is_leader(&self) -> bool {
+        self.role.kind() == RoleKind::Leader
+    }
+
+    pub(super) fn leadership(&self) -> Leadership {
+        Leadership { term: self.term, role: self.role.kind(), leader: self.leader() }
+    }
+
+    /// §5.2: randomized election timeouts, drawn anew each time, so that split votes are rare and do not repeat.
+    pub(super) fn restart_election_timer(&mut self) {
+        let shortest = self.config.election_ticks;
+        self.election_elapsed = 0;
+        self.election_timeout = self.random.random_range(shortest..shortest.saturating_mul(2));
+    }
+
+    /// Sends what promises nothing that a crash could take back.
+    pub(super) fn send(&mut self, to: NodeId, message: Message) {
+        let envelope = Envelope { from: self.id, to, term: self.term, message };
+        self.outbox.at_once.push(envelope);
+    }
+
+    /// Sends what promises that something is durable: not before it is.
+    pub(super) fn send_after_write(&mut self, to: NodeId, message: Message) {
+        let envelope = Envelope { from: self.id, to, term: self.term, message };
+        self.outbox.after_write.push(envelope);
+    }
+
+    /// Counts a message that came too late to mean anything.
+    pub(super) fn ignore(&mut self, from: NodeId, message: &'static str, why: &'static str) {
+        self.ignored += 1;
+        slog::trace!(self.logger, "{why} -> ignore {message}"; "from" => %from, "term" => %self.term);
+    }
+
+    /// One tick of the clock.
+    pub(super) fn tick(&mut self) {
+        self.forwards.tick(self.config.election_ticks);
+        self.reads.tick(self.config.election_ticks);
+        if self.is_leader() { self.tick_leader() } else { self.tick_election() }
+    }
+}
+
+/// Where the commit index and the applied index stand at start: what the pieces that survived say together.
+fn positions(
+    config: &Config,
+    storage: &dyn Storage,
+    hard_state: HardState,
+) -> Result<(LogIndex, LogIndex), NewError> {
+    let (first, last) = (storage.first_index()?, storage.last_index()?);
+    if hard_state.commit > last {
+        return Err(NewError::CommitBeyondLog { commit: hard_state.commit, last });
+    }
+    // The snapshot holds only what was committed.
+    let compacted = first.previous();
+    let applied = if config.applied == LogIndex::ZERO { compacted } else { config.applied };
+    if applied > last {
+        return Err(NewError::AppliedBeyondLog { applied, last });
+    }
+    if applied < compacted {
+        return Err(NewError::AppliedBeforeLog { applied, first });
+    }
+    // So does the state machine: the commit index need not be durable when an entry is applied.
+    Ok((hard_state.commit.max(compacted).max(applied), applied))
+}

@@ -1,0 +1,231 @@
+//! The public face of the core: one node, driven by whoever holds it.
+
+use bytes::Bytes;
+use slog::Logger;
+
+use super::{
+    config::Config,
+    entry::{EntryKind, Proposal},
+    error::{CampaignError, NewError, ProposeError, ReadError, StepError},
+    invariants::Before,
+    message::Envelope,
+    raft::Raft,
+    ready::{Leadership, Proposed, ReadId, Ready},
+    role::RoleKind,
+    status::Status,
+    storage::{HardState, Storage, StorageError},
+    types::{LogIndex, NodeId},
+};
+
+/// One Raft node, as a state machine without I/O, threads, or clocks.
+///
+/// Whoever holds it feeds it [messages](Self::step), [ticks](Self::tick) and [proposals](Self::propose), and
+/// carries out what it wants done:
+///
+/// ```text
+/// loop {
+///     wait for a message, a proposal, or the next tick, and pass it in: step, propose, read_index, tick
+///     while has_ready {
+///         ready   → carry it out, in the order that Ready gives
+///         advance → give it back
+///     }
+/// }
+/// ```
+///
+/// `advance` says at once that all was done. A driver that writes on another thread keeps calling
+/// [`ready`](Self::ready) instead, and reports with [`on_written`](Self::on_written) and
+/// [`on_applied`](Self::on_applied), in order, when it is.
+///
+/// The same calls in the same order, from the same storage and seed, give the same results, byte for byte.
+pub struct RawNode {
+    raft: Raft,
+    /// As the last Ready said.
+    hard_state: HardState,
+    leadership: Leadership,
+    /// Vectors of a Ready that came back, to be filled again.
+    spare: Ready,
+}
+
+impl RawNode {
+    /// A node as `storage` left it; a follower in the term it last knew.
+    ///
+    /// Its membership is the one in `storage`: for a new cluster, every node is given the same one first
+    /// ([`MemStorage::with_voters`](crate::MemStorage::with_voters)).
+    ///
+    /// # Errors
+    /// [`NewError`] if the configuration cannot work, or storage holds what no crash can leave behind.
+    pub fn new(config: Config, storage: impl Storage + 'static, logger: Logger) -> Result<Self, NewError> {
+        let raft = Raft::new(config, Box::new(storage), logger)?;
+        let (hard_state, leadership) = (raft.hard_state(), raft.leadership());
+        Ok(Self { raft, hard_state, leadership, spare: Ready::default() })
+    }
+
+    fn checked<T>(&mut self, call: impl FnOnce(&mut Raft) -> T) -> T {
+        if cfg!(debug_assertions) {
+            let before = Before::note(&self.raft);
+            let result = call(&mut self.raft);
+            before.check(&self.raft);
+            result
+        } else {
+            call(&mut self.raft)
+        }
+    }
+
+    /// Takes in a message from another node.
+    ///
+    /// # Errors
+    /// [`StepError`] if no correct node could have sent it, or storage failed. The node carries on unless it
+    /// was storage.
+    pub fn step(&mut self, envelope: Envelope) -> Result<(), StepError> {
+        self.checked(|raft| raft.step(envelope))
+    }
+
+    /// One tick of the clock: see [`Config`].
+    pub fn tick(&mut self) {
+        self.checked(Raft::tick);
+    }
+
+    /// Proposes a command: here if this node leads, else at the leader.
+    ///
+    /// # Errors
+    /// [`ProposeError`], and nothing of the command is or will be in any log.
+    pub fn propose(&mut self, data: impl Into<Bytes>) -> Result<Proposed, ProposeError> {
+        let proposal = Proposal { kind: EntryKind::Normal, ..Proposal::command(data.into()) };
+        self.checked(|raft| raft.propose(proposal))
+    }
+
+    /// Begins a linearizable read (thesis §6.4): a later [`Ready::reads`] tells which index the state machine
+    /// must have applied to answer it. Writes nothing to the log.
+    ///
+    /// # Errors
+    /// [`ReadError::NoLeader`] if nobody is known to lead.
+    pub fn read_index(&mut self) -> Result<ReadId, ReadError> {
+        self.checked(Raft::read_index)
+    }
+
+    /// Stands for election now, without waiting for the timer.
+    ///
+    /// # Errors
+    /// [`CampaignError`] if this node leads, has no vote, or is being brought up to date.
+    pub fn campaign(&mut self) -> Result<(), CampaignError> {
+        self.checked(Raft::campaign)
+    }
+
+    /// The transport could not deliver to `node`. Makes a leader careful with it; no more than a hint.
+    pub fn report_unreachable(&mut self, node: NodeId) {
+        self.checked(|raft| raft.report_unreachable(node));
+    }
+
+    /// The transport has delivered a snapshot to `node`, or could not. Without a report the leader waits
+    /// [`Config::snapshot_ticks`].
+    pub fn report_snapshot(&mut self, node: NodeId, arrived: bool) {
+        self.checked(|raft| raft.report_snapshot(node, arrived));
+    }
+
+    /// Whether [`ready`](Self::ready) has something to do.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        let raft = &self.raft;
+        !raft.outbox.at_once.is_empty()
+            || !raft.outbox.after_write.is_empty()
+            || raft.log.has_unwritten()
+            || raft.log.has_applicable()
+            || raft.reads.has_ended()
+            || raft.forwards.has_news()
+            || raft.hard_state() != self.hard_state
+            || raft.leadership() != self.leadership
+            || raft.has_unsent()
+    }
+
+    /// What this node wants done since the last Ready.
+    ///
+    /// # Errors
+    /// [`StorageError`] if the log cannot be read: stop the node.
+    pub fn ready(&mut self) -> Result<Ready, StorageError> {
+        let mut ready = std::mem::take(&mut self.spare);
+        self.checked(|raft| -> Result<(), StorageError> {
+            raft.send_forwards();
+            raft.replicate()?;
+            let write = raft.log.take_unwritten(&mut ready.entries);
+            ready.number = write.number;
+            ready.snapshot = write.snapshot;
+            raft.log.take_applicable(raft.config.max_committed_bytes_per_ready, &mut ready.committed)?;
+            std::mem::swap(&mut raft.outbox.at_once, &mut ready.messages);
+            std::mem::swap(&mut raft.outbox.after_write, &mut ready.messages_after_write);
+            ready.reads = raft.reads.take_ended();
+            ready.forwards = raft.forwards.take_ended();
+            Ok(())
+        })?;
+        let (hard_state, leadership) = (self.raft.hard_state(), self.raft.leadership());
+        let votes_changed =
+            (hard_state.term, hard_state.vote) != (self.hard_state.term, self.hard_state.vote);
+        ready.must_sync = votes_changed || !ready.entries.is_empty() || ready.snapshot.is_some();
+        ready.hard_state = (hard_state != self.hard_state).then_some(hard_state);
+        ready.leadership = (leadership != self.leadership).then_some(leadership);
+        (self.hard_state, self.leadership) = (hard_state, leadership);
+        Ok(ready)
+    }
+
+    /// Gives a Ready back: all of it was carried out, the write is durable, the entries are applied.
+    pub fn advance(&mut self, mut ready: Ready) {
+        let applied = ready.committed.last().and_then(|run| run.last_id()).map(|id| id.index);
+        let restored = ready.snapshot.take().map(|snapshot| snapshot.last.index);
+        self.on_written(ready.number);
+        if let Some(index) = applied.max(restored) {
+            self.on_applied(index);
+        }
+        self.spare = ready.emptied();
+    }
+
+    /// The write of Ready `number`, and of every Ready before it, is durable.
+    ///
+    /// Reports may skip numbers, and may come late: an entry that was overwritten since does not count.
+    pub fn on_written(&mut self, number: u64) {
+        self.checked(|raft| raft.on_written(number));
+    }
+
+    /// The state machine has applied everything up to `index`, or was restored from a snapshot up to there.
+    pub fn on_applied(&mut self, index: LogIndex) {
+        self.checked(|raft| raft.log.on_applied(index));
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.raft.id
+    }
+
+    /// Who leads, as far as this node knows.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        self.raft.leader()
+    }
+
+    /// What this node is.
+    #[must_use]
+    pub fn role(&self) -> RoleKind {
+        self.raft.role.kind()
+    }
+
+    /// Everything about this node, for people and for tests.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let raft = &self.raft;
+        let leader = raft.role.as_leader();
+        let progress =
+            leader.map(|leader| leader.progress.iter().map(|(node, p)| (node, p.clone())).collect());
+        Status {
+            id: raft.id,
+            hard_state: raft.hard_state(),
+            role: raft.role.kind(),
+            leader: raft.leader(),
+            membership: raft.membership.clone(),
+            last_index: raft.log.last_index(),
+            durable: raft.log.durable(),
+            applied: raft.log.applied(),
+            progress: progress.unwrap_or_default(),
+            uncommitted_bytes: leader.map_or(0, |leader| leader.uncommitted_bytes),
+            ignored: raft.ignored,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a node is in its term, and what it knows only as such (Figure 4). Each role owns its data, so that
+//! nothing of it outlives the role.
+
+use super::{
+    forward::AcceptedForwards,
+    progress::ProgressSet,
+    quorum::{Joint, VoteResult},
+    read_index::LeaderReads,
+    types::{LogIndex, NodeId},
+};
+
+pub(super) enum Role {
+    Follower { leader: Option<NodeId> },
+    PreCandidate(Ballot),
+    Candidate(Ballot),
+    Leader(Box<Leader>),
+}
+
+/// What a node is in its term.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoleKind {
+    /// Takes entries from a leader, or waits for one.
+    Follower,
+    /// Asks whether it would be elected.
+    PreCandidate,
+    /// Stands for election.
+    Candidate,
+    /// Was elected.
+    Leader,
+}
+
+/// What a leader knows.
+pub(super) struct Leader {
+    pub(super) progress: ProgressSet,
+    pub(super) reads: LeaderReads,
+    pub(super) accepted: AcceptedForwards,
+    /// The blank entry that opened the term. Entries from here on are of the own term, those before are not.
+    pub(super) first_of_term: LogIndex,
+    /// What the own term's entries weigh that are not committed yet.
+    pub(super) uncommitted_bytes: usize,
+    /// Since the last heartbeat.
+    pub(super) heartbeat_elapsed: u32,
+}
+
+impl Role {
+    pub(super) const fn kind(&self) -> RoleKind {
+        match self {
+            Self::Follower { .. } => RoleKind::Follower,
+            Self::PreCandidate(_) => RoleKind::PreCandidate,
+            Self::Candidate(_) => RoleKind::Candidate,
+            Self::Leader(_) => RoleKind::Leader,
+        }
+    }
+
+    pub(super) fn as_leader(&self) -> Option<&Leader> {
+        if let Self::Leader(leader) = self { Some(leader) } else { None }
+    }
+
+    pub(super) fn as_leader_mut(&mut self) -> Option<&mut Leader> {
+        if let Self::Leader(leader) = self { Some(leader) } else { None }
+    }
+}
+
+/// The votes that one election has brought in so far.
+#[derive(Default)]
+pub(super) struct Ballot {
+    answers: Vec<(NodeId, bool)>,
+}
+
+impl Ballot {
+    /// Counts an answer. Only a node's first one counts, however often it arrives.
+    pub(super) fn record(&mut self, node: NodeId, granted: bool) {
+        if self.answer(node).is_none() {
+            self.answers.push((node, granted));
+        }
+    }
+
+    fn answer(&self, node: NodeId) -> Option<bool> {
+        self.answers.iter().find(|(voter, _)| *voter == node).map(|(_, granted)| *granted)
+    }
+
+    pub(super) fn result(&self, voters: &Joint) -> VoteResult {
+        voters.vote_result(|node| self.answer(node))
+    }
+}
+
+impl std::fmt::Display for RoleKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Follower => "follower",
+            Self::PreCandidate => "pre-candidate",
+            Self::Candidate => "candidate",
+            Self::Leader => "leader",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consensus::quorum::Membership;
+
+    #[test]
+    fn a10_a_vote_that_arrives_twice_counts_once() {
+        let voters = Membership::of_voters((1..=5).map(NodeId)).voters;
+        let mut ballot = Ballot::default();
+        ballot.record(NodeId(1), true);
+        ballot.record(NodeId(2), true);
+        ballot.record(NodeId(2), true);
+        ballot.record(NodeId(2), false);
+        assert_eq!(ballot.result(&voters), VoteResult::Pending);
+        ballot.record(NodeId(3), true);
+        assert_eq!(ballot.result(&voters), VoteResult::Won);
+    }
+}

@@ -1,0 +1,243 @@
+//! Entries in memory: shared runs, end to end.
+
+use std::collections::VecDeque;
+
+use super::{
+    entries::Entries,
+    entry::Entry,
+    types::{EntryId, LogIndex, Term},
+};
+
+/// Contiguous runs, the last of which may still be open for a leader to push to.
+pub(crate) struct Runs {
+    /// The entry before the first one here.
+    base: EntryId,
+    closed: VecDeque<Entries>,
+    closed_bytes: usize,
+    open: Vec<Entry>,
+    last: EntryId,
+}
+
+impl Runs {
+    /// No entries yet; the first to come follows `base`.
+    pub(crate) fn after(base: EntryId) -> Self {
+        Self { base, closed: VecDeque::new(), closed_bytes: 0, open: Vec::new(), last: base }
+    }
+
+    /// The entry before the first one here.
+    pub(crate) fn base(&self) -> EntryId {
+        self.base
+    }
+
+    pub(crate) fn last_id(&self) -> EntryId {
+        self.last
+    }
+
+    /// Whether the entry at `index` is here.
+    pub(crate) fn holds(&self, index: LogIndex) -> bool {
+        index > self.base.index && index <= self.last.index
+    }
+
+    /// The term at `index`, if it is here or is the base.
+    pub(crate) fn term(&self, index: LogIndex) -> Option<Term> {
+        if index == self.last.index {
+            return Some(self.last.term);
+        }
+        if index == self.base.index {
+            return Some(self.base.term);
+        }
+        if !self.holds(index) {
+            return None;
+        }
+        if let Some(first) = self.open.first().filter(|first| index >= first.id.index) {
+            let offset = usize::try_from(index.0 - first.id.index.0).ok()?;
+            return self.open.get(offset).map(|entry| entry.id.term);
+        }
+        self.run_at(index).at(index).map(|entry| entry.id.term)
+    }
+
+    /// Appends one entry to the open run.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        debug_assert_eq!(entry.id.index, self.last.index.next(), "entries count up by one");
+        self.last = entry.id;
+        self.open.push(entry);
+    }
+
+    /// Ends the open run, so that it can be shared.
+    pub(crate) fn close(&mut self) {
+        if !self.open.is_empty() {
+            let run = Entries::from_contiguous(std::mem::take(&mut self.open));
+            self.push_run(run);
+        }
+    }
+
+    fn push_run(&mut self, run: Entries) {
+        if let Some(last) = run.last_id() {
+            self.last = last;
+            self.closed_bytes += run.bytes();
+            self.closed.push_back(run);
+        }
+    }
+
+    /// Replaces all that follows `previous` by `entries`.
+    pub(crate) fn replace_tail(&mut self, previous: EntryId, entries: Entries) {
+        self.close();
+        if previous != self.last {
+            self.truncate_after(previous);
+        }
+        self.push_run(entries);
+    }
+
+    /// Drops all after `previous`. If that is below the base, storage's entries in between are replaced too.
+    fn truncate_after(&mut self, previous: EntryId) {
+        while self.closed.back().and_then(Entries::last_id).is_some_and(|last| last.index > previous.index) {
+            let Some(run) = self.closed.pop_back() else { break };
+            self.closed_bytes -= run.bytes();
+            self.push_run(run.slice(self.base.index.next(), previous.index));
+        }
+        if self.closed.is_empty() {
+            self.base = if previous.index < self.base.index { previous } else { self.base };
+        }
+        self.last = previous;
+    }
+
+    /// The position of the closed run that holds `index`, which is here.
+    fn position(&self, index: LogIndex) -> usize {
+        let newest = self.closed.len().saturating_sub(1);
+        let is_in_newest = self.closed.back().and_then(Entries::first_id).is_some_and(|id| id.index <= index);
+        if is_in_newest {
+            return newest;
+        }
+        self.closed.partition_point(|run| run.last_id().is_some_and(|last| last.index < index))
+    }
+
+    /// The closed run that holds `index`.
+    pub(crate) fn run_at(&self, index: LogIndex) -> &Entries {
+        static EMPTY: Entries = Entries::EMPTY;
+        self.closed.get(self.position(index)).unwrap_or(&EMPTY)
+    }
+
+    /// The closed entries in `first..=last`, run by run.
+    pub(crate) fn between(&self, first: LogIndex, last: LogIndex) -> impl Iterator<Item = Entries> {
+        let start = self.position(first).min(self.closed.len());
+        self.closed.range(start..).map(move |run| run.slice(first, last)).take_while(|run| !run.is_empty())
+    }
+
+    /// Closed entries from `first` on as one run of at most `max_bytes`, but at least one entry.
+    ///
+    /// Nearly always that is part of one run, and nothing is copied. A follower that catches up over many
+    /// small runs gets them gathered into one, which copies entries but not their payloads.
+    pub(crate) fn gather(&self, first: LogIndex, max_bytes: usize) -> Entries {
+        let whole = self.run_at(first).slice(first, self.last.index);
+        let part = whole.prefix_of_bytes(max_bytes);
+        if part.len() < whole.len() || part.last_id().is_none_or(|last| last == self.last) {
+            return part;
+        }
+        let mut bytes = 0_usize;
+        let gathered: Vec<_> = self
+            .between(first, self.last.index)
+            .flat_map(|run| run.to_vec())
+            .take_while(|entry| {
+                bytes = bytes.saturating_add(entry.size());
+                bytes <= max_bytes || bytes == entry.size()
+            })
+            .collect();
+        Entries::from_contiguous(gathered)
+    }
+
+    /// Drops all up to `index`, which is here or is the base.
+    pub(crate) fn compact(&mut self, index: LogIndex) {
+        self.close();
+        let Some(term) = self.term(index) else { return };
+        while self.closed.front().and_then(Entries::first_id).is_some_and(|first| first.index <= index) {
+            let Some(run) = self.closed.pop_front() else { break };
+            self.closed_bytes -= run.bytes();
+            let rest = run.slice(index.next(), self.last.index);
+            if !rest.is_empty() {
+                self.closed_bytes += rest.bytes();
+                self.closed.push_front(rest);
+            }
+        }
+        self.base = EntryId { term, index };
+    }
+
+    /// Lets whole runs up to `index` go, oldest first, while more than `max_bytes` are here.
+    pub(crate) fn release(&mut self, index: LogIndex, max_bytes: usize) {
+        while self.closed_bytes > max_bytes {
+            let Some(run) =
+                self.closed.front().filter(|run| run.last_id().is_some_and(|id| id.index <= index))
+            else {
+                break;
+            };
+            self.base = run.last_id().unwrap_or(self.base);
+            self.closed_bytes -= run.bytes();
+            self.closed.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(ids: std::ops::RangeInclusive<u64>, term: u64) -> Entries {
+        let entries: Vec<_> = ids.map(|index| Entry::command(EntryId::new(term, index), "x")).collect();
+        Entries::try_from(entries).unwrap()
+    }
+
+    fn three_runs() -> Runs {
+        let mut runs = Runs::after(EntryId::new(1, 10));
+        runs.replace_tail(EntryId::new(1, 10), run(11..=13, 1));
+        runs.replace_tail(EntryId::new(1, 13), run(14..=14, 2));
+        runs.replace_tail(EntryId::new(2, 14), run(15..=17, 3));
+        runs
+    }
+
+    #[test]
+    fn every_entry_is_found_with_its_term() {
+        let runs = three_runs();
+        let terms: Vec<_> = (9..=18).map(|index| runs.term(LogIndex(index)).map(|term| term.0)).collect();
+        let expected = [None, Some(1), Some(1), Some(1), Some(1), Some(2), Some(3), Some(3), Some(3), None];
+        assert_eq!(terms, expected);
+    }
+
+    #[test]
+    fn gathering_crosses_runs_and_stops_at_the_limit() {
+        let runs = three_runs();
+        let one = Entry::OVERHEAD + 1;
+        assert_eq!(runs.gather(LogIndex(13), 3 * one).to_string(), "[13@1 14@2 15@3]");
+        assert_eq!(runs.gather(LogIndex(12), 0).to_string(), "[12@1]");
+        assert_eq!(runs.gather(LogIndex(11), usize::MAX).len(), 7);
+    }
+
+    #[test]
+    fn a_replaced_tail_leaves_what_precedes_it() {
+        let mut runs = three_runs();
+        runs.replace_tail(EntryId::new(1, 12), run(13..=13, 4));
+        assert_eq!(runs.last_id(), EntryId::new(4, 13));
+        assert_eq!(runs.gather(LogIndex(11), usize::MAX).to_string(), "[11@1 12@1 13@4]");
+        runs.replace_tail(EntryId::new(1, 8), run(9..=9, 5));
+        assert_eq!(runs.base(), EntryId::new(1, 8), "storage's entries 9 and 10 are replaced too");
+        assert_eq!(runs.gather(LogIndex(9), usize::MAX).to_string(), "[9@5]");
+    }
+
+    #[test]
+    fn compaction_cuts_within_a_run() {
+        let mut runs = three_runs();
+        runs.compact(LogIndex(12));
+        assert_eq!(runs.base(), EntryId::new(1, 12));
+        assert_eq!(runs.gather(LogIndex(13), usize::MAX).len(), 5);
+        runs.compact(LogIndex(17));
+        assert_eq!((runs.base(), runs.last_id()), (EntryId::new(3, 17), EntryId::new(3, 17)));
+    }
+
+    #[test]
+    fn h6_what_is_released_is_oldest_first_and_no_more_than_allowed() {
+        let mut runs = three_runs();
+        runs.release(LogIndex(14), 0);
+        assert_eq!(runs.base(), EntryId::new(2, 14), "15 and on are still needed");
+        let mut roomy = three_runs();
+        roomy.release(LogIndex(17), usize::MAX);
+        assert_eq!(roomy.base(), EntryId::new(1, 10));
+    }
+}

@@ -1,0 +1,36 @@
+//! What can be seen of a node from outside.
+
+use super::{
+    progress::Progress,
+    quorum::Membership,
+    role::RoleKind,
+    storage::HardState,
+    types::{LogIndex, NodeId},
+};
+
+/// A node at one moment, for people and for tests.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Status {
+    /// The node.
+    pub id: NodeId,
+    /// Its term, its vote, and its commit index.
+    pub hard_state: HardState,
+    /// What it is.
+    pub role: RoleKind,
+    /// Who leads, as far as it knows.
+    pub leader: Option<NodeId>,
+    /// Who belongs to the cluster.
+    pub membership: Membership,
+    /// The last entry in its log.
+    pub last_index: LogIndex,
+    /// How far its log is durable.
+    pub durable: LogIndex,
+    /// How far its state machine has applied the log.
+    pub applied: LogIndex,
+    /// If it leads: every other member, as it sees them. Empty otherwise.
+    pub progress: Vec<(NodeId, Progress)>,
+    /// If it leads: how many bytes of its entries wait to be committed.
+    pub uncommitted_bytes: usize,
+    /// How many messages came too late to mean anything, since the node was made.
+    pub ignored: u64,
+}

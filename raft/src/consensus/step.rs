@@ -1,0 +1,182 @@
+//! What becomes of a message: terms are compared, then one table says who handles it.
+
+use slog::debug;
+
+use super::{
+    error::StepError,
+    message::{Echo, Envelope, Message},
+    raft::Raft,
+    role::{Role, RoleKind},
+    types::{NodeId, Term},
+};
+
+impl Raft {
+    /// Takes in one message from another node. Whatever it holds, this node stays sound.
+    pub(super) fn step(&mut self, envelope: Envelope) -> Result<(), StepError> {
+        let Envelope { from, to, term, message } = envelope;
+        if to != self.id || from == self.id {
+            return Err(StepError::Misdirected { from, to, id: self.id });
+        }
+        // What a leader is asked for does not change terms; the request is for the term it was made in.
+        if let Message::Propose { proposals } = message {
+            self.on_propose(from, term, proposals);
+            return Ok(());
+        }
+        if let Message::ReadIndex { token } = message {
+            self.on_read_index(from, term, token);
+            return Ok(());
+        }
+        if term < self.term {
+            self.answer_older_term(from, term, &message);
+            return Ok(());
+        }
+        if term > self.term && !self.adopt_newer_term(from, term, &message) {
+            return Ok(());
+        }
+        self.dispatch(from, term, message)
+    }
+
+    /// §5.1: a node that sees a newer term updates its own and becomes a follower.
+    ///
+    /// Whether the message is still to be handled.
+    fn adopt_newer_term(&mut self, from: NodeId, term: Term, message: &Message) -> bool {
+        let leader = match message {
+            Message::VoteRequest { transfer, .. } if !transfer && self.has_living_leader() => {
+                self.ignore(from, message.name(), "the leader is alive");
+                return false;
+            }
+            // These speak of a term to come, which nobody has entered yet.
+            Message::PreVoteRequest { .. } | Message::PreVoteResponse { granted: true } => return true,
+            Message::AppendRequest { .. }
+            | Message::SnapshotRequest { .. }
+            | Message::Heartbeat { .. }
+            | Message::CommitNotice { .. } => Some(from),
+            Message::VoteRequest { .. }
+            | Message::PreVoteResponse { granted: false }
+            | Message::VoteResponse { .. }
+            | Message::AppendAccepted { .. }
+            | Message::AppendRejected { .. }
+            | Message::HeartbeatResponse { .. }
+            | Message::Propose { .. }
+            | Message::ProposeRefused { .. }
+            | Message::ReadIndex { .. }
+            | Message::ReadIndexResponse { .. } => None,
+        };
+        debug!(self.logger, "{from} is in term {term}, after {} -> adopt it", self.term);
+        self.become_follower(term, leader);
+        true
+    }
+
+    /// §5.1: a request with an older term is refused; the sender learns the term from the answer.
+    fn answer_older_term(&mut self, from: NodeId, term: Term, message: &Message) {
+        match message {
+            // Deviation: the paper answers with a refusal, which has fields that would have to lie. The
+            // answer to a heartbeat says as much: "I am in a newer term". It also frees a candidate that no
+            // leader can reach, because it has moved on to a term of its own (thesis §6.2).
+            Message::AppendRequest { .. } | Message::SnapshotRequest { .. } | Message::Heartbeat { .. } => {
+                debug!(self.logger, "{from} leads term {term}, before {} -> tell it", self.term);
+                self.send(from, Message::HeartbeatResponse { echo: Echo::default() });
+            }
+            Message::PreVoteRequest { .. } => self.send(from, Message::PreVoteResponse { granted: false }),
+            Message::VoteRequest { .. } => {
+                self.send_after_write(from, Message::VoteResponse { granted: false });
+            }
+            Message::PreVoteResponse { .. }
+            | Message::VoteResponse { .. }
+            | Message::AppendAccepted { .. }
+            | Message::AppendRejected { .. }
+            | Message::HeartbeatResponse { .. }
+            | Message::CommitNotice { .. }
+            | Message::Propose { .. }
+            | Message::ProposeRefused { .. }
+            | Message::ReadIndex { .. }
+            | Message::ReadIndexResponse { .. } => {
+                self.ignore(from, message.name(), "it is of an older term");
+            }
+        }
+    }
+
+    /// Who handles what, in which role. Here the terms are equal, but for pre-votes.
+    fn dispatch(&mut self, from: NodeId, term: Term, message: Message) -> Result<(), StepError> {
+        use RoleKind::{Candidate, Follower, Leader, PreCandidate};
+        let role = self.role.kind();
+        match (message, role) {
+            (Message::PreVoteRequest { last }, Follower | PreCandidate | Candidate | Leader) => {
+                self.on_pre_vote_request(from, term, last);
+            }
+            (Message::VoteRequest { last, .. }, Follower | PreCandidate | Candidate | Leader) => {
+                self.on_vote_request(from, last);
+            }
+            (Message::PreVoteResponse { granted }, PreCandidate) => {
+                return self.on_pre_vote_response(from, term, granted);
+            }
+            (Message::VoteResponse { granted }, Candidate) => return self.on_vote_response(from, granted),
+
+            (Message::AppendRequest { previous, entries, commit }, Follower | PreCandidate | Candidate) => {
+                self.follow(from);
+                return self.on_append_request(from, previous, &entries, commit);
+            }
+            (Message::SnapshotRequest { snapshot }, Follower | PreCandidate | Candidate) => {
+                self.follow(from);
+                return self.on_snapshot_request(from, snapshot);
+            }
+            (Message::Heartbeat { commit, echo }, Follower | PreCandidate | Candidate) => {
+                self.follow(from);
+                return self.on_heartbeat(from, commit, echo);
+            }
+            (Message::CommitNotice { commit }, Follower | PreCandidate | Candidate) => {
+                self.follow(from);
+                return self.on_commit_notice(from, commit);
+            }
+            (
+                Message::AppendRequest { .. }
+                | Message::SnapshotRequest { .. }
+                | Message::Heartbeat { .. }
+                | Message::CommitNotice { .. },
+                Leader,
+            ) => return Err(StepError::SecondLeader { from, term }),
+
+            (Message::AppendAccepted { matched }, Leader) => return self.on_append_accepted(from, matched),
+            (Message::AppendRejected { rejected, hint }, Leader) => {
+                return self.on_append_rejected(from, rejected, hint);
+            }
+            (Message::HeartbeatResponse { echo }, Leader) => return self.on_heartbeat_response(from, &echo),
+
+            (Message::ProposeRefused { sequences }, Follower | PreCandidate | Candidate) => {
+                self.forwards.refused(&sequences);
+            }
+            (Message::ReadIndexResponse { token, index }, Follower) => {
+                self.on_read_index_response(&token, index);
+            }
+
+            // Answers to a question that this node no longer asks.
+            (message @ Message::PreVoteResponse { .. }, Follower | Candidate | Leader)
+            | (message @ Message::VoteResponse { .. }, Follower | PreCandidate | Leader)
+            | (message @ Message::AppendAccepted { .. }, Follower | PreCandidate | Candidate)
+            | (message @ Message::AppendRejected { .. }, Follower | PreCandidate | Candidate)
+            | (message @ Message::HeartbeatResponse { .. }, Follower | PreCandidate | Candidate)
+            | (message @ Message::ProposeRefused { .. }, Leader)
+            | (message @ Message::ReadIndexResponse { .. }, PreCandidate | Candidate | Leader) => {
+                self.ignore(from, message.name(), "nobody waits for it");
+            }
+            // `step` has handled these.
+            (
+                message @ (Message::Propose { .. } | Message::ReadIndex { .. }),
+                Follower | PreCandidate | Candidate | Leader,
+            ) => {
+                self.ignore(from, message.name(), "it was handled before");
+            }
+        }
+        Ok(())
+    }
+
+    /// §5.2: whoever leads the current term is the leader, and is alive.
+    fn follow(&mut self, leader: NodeId) {
+        match self.role {
+            Role::Follower { leader: Some(known) } if known == leader => self.election_elapsed = 0,
+            Role::Follower { .. } | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {
+                self.become_follower(self.term, Some(leader));
+            }
+        }
+    }
+}
