@@ -146,6 +146,7 @@ impl Runs {
     }
 
     /// Drops all up to `index`, which is here or is the base.
+    #[cfg(any(feature = "runtime", test))]
     pub(crate) fn compact(&mut self, index: LogIndex) {
         self.close();
         let Some(term) = self.term(index) else { return };
