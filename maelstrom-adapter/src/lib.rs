@@ -1,3 +1,4 @@
 //! Maelstrom nodes.
 
 pub mod checker;
+pub mod workbench;

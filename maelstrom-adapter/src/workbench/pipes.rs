@@ -1,0 +1,164 @@
+//! The threads at the pipes of a node: one reads its stdout, one fills its stdin, one keeps its stderr.
+//!
+//! The router never touches a pipe, so a node that does not read (because it is paused, or slow) holds
+//! up nobody else.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::process::{ChildStderr, ChildStdin, ChildStdout};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+use parking_lot::{Condvar, Mutex};
+
+use super::wire::{Line, parse_line};
+
+/// What a node's reader tells the router.
+pub(super) enum FromNode {
+    /// Lines that arrived together.
+    Batch(Batch),
+    /// The node wrote something it must not; nothing more is read from it.
+    Violation(String),
+    /// The node closed its stdout.
+    Ended(usize),
+}
+
+/// Lines of one node that arrived together.
+pub(super) struct Batch {
+    pub(super) node: usize,
+    pub(super) arrival: Instant,
+    pub(super) bytes: Arc<Vec<u8>>,
+    pub(super) lines: Vec<Line>,
+}
+
+/// Reads the stdout of a node until it ends.
+pub(super) fn read_stdout(
+    mut stdout: ChildStdout,
+    node: usize,
+    node_count: usize,
+    router: &Sender<FromNode>,
+) {
+    const CHUNK: usize = 1 << 16;
+    let mut unfinished: Vec<u8> = Vec::new();
+    loop {
+        let mut bytes = std::mem::take(&mut unfinished);
+        let old = bytes.len();
+        bytes.resize(old + CHUNK, 0);
+        let count = match stdout.read(&mut bytes[old..]) {
+            Ok(count) if count > 0 => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => 0,
+            Ok(_) | Err(_) => break,
+        };
+        let arrival = Instant::now();
+        bytes.truncate(old + count);
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        unfinished = bytes.split_off(end);
+        if end == 0 {
+            continue;
+        }
+        let news = match parse_lines(&bytes, node, node_count) {
+            Ok(lines) => FromNode::Batch(Batch { node, arrival, bytes: Arc::new(bytes), lines }),
+            Err(violation) => FromNode::Violation(violation),
+        };
+        let is_violation = matches!(news, FromNode::Violation(_));
+        if router.send(news).is_err() || is_violation {
+            return;
+        }
+    }
+    // The router may be gone already: then nobody wants to know.
+    let _ = router.send(FromNode::Ended(node));
+}
+
+fn parse_lines(bytes: &[u8], node: usize, node_count: usize) -> Result<Vec<Line>, String> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let range = start..start + line.len();
+        start = range.end;
+        if !line.trim_ascii().is_empty() {
+            let (destination, kind) = parse_line(line.trim_ascii_end(), node, node_count)?;
+            lines.push(Line { destination, kind, range });
+        }
+    }
+    Ok(lines)
+}
+
+/// What waits to be written to a node's stdin.
+#[derive(Default)]
+pub(super) struct Outbox {
+    content: Mutex<OutboxContent>,
+    is_filled: Condvar,
+}
+
+#[derive(Default)]
+struct OutboxContent {
+    bytes: Vec<u8>,
+    messages: usize,
+    is_closed: bool,
+}
+
+impl Outbox {
+    /// Adds messages and empties `bytes`.
+    pub(super) fn append(&self, bytes: &mut Vec<u8>, messages: usize) {
+        let mut content = self.content.lock();
+        if content.bytes.is_empty() {
+            std::mem::swap(&mut content.bytes, bytes);
+        } else {
+            content.bytes.append(bytes);
+        }
+        content.messages += messages;
+        self.is_filled.notify_one();
+    }
+
+    /// How many messages the writer has not taken yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.content.lock().messages
+    }
+
+    /// Lets the writer close the node's stdin once everything is written.
+    pub(super) fn close(&self) {
+        self.content.lock().is_closed = true;
+        self.is_filled.notify_one();
+    }
+
+    /// Waits for messages and takes all of them into `bytes`; false once closed and empty.
+    fn take(&self, bytes: &mut Vec<u8>) -> bool {
+        bytes.clear();
+        let mut content = self.content.lock();
+        while content.bytes.is_empty() {
+            if content.is_closed {
+                return false;
+            }
+            self.is_filled.wait(&mut content);
+        }
+        std::mem::swap(&mut content.bytes, bytes);
+        content.messages = 0;
+        true
+    }
+}
+
+/// Fills the stdin of a node until the outbox is closed or the node is gone.
+pub(super) fn fill_stdin(mut stdin: ChildStdin, outbox: &Outbox) {
+    let mut bytes = Vec::new();
+    while outbox.take(&mut bytes) {
+        if stdin.write_all(&bytes).is_err() {
+            // The node is gone; the reader of its stdout reports that.
+            return;
+        }
+    }
+}
+
+/// Keeps the stderr of a node in `log`, and shows it if wanted.
+pub(super) fn keep_stderr(stderr: ChildStderr, node: usize, mut log: File, is_shown: bool) {
+    let mut reader = BufReader::new(stderr);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+        // A log that cannot be written must not end the test.
+        let _ = log.write_all(&line);
+        if is_shown {
+            let _ = write!(std::io::stderr().lock(), "n{node}: {}", String::from_utf8_lossy(&line));
+        }
+        line.clear();
+    }
+}
