@@ -3,6 +3,8 @@
 mod consensus;
 #[cfg(feature = "runtime")]
 pub mod storage;
+#[cfg(feature = "runtime")]
+pub mod wire;
 
 pub use consensus::*;
 #[cfg(feature = "runtime")]

@@ -122,6 +122,12 @@ impl Context {
         self.is_none()
     }
 
+    /// The bytes, shared.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.0.as_deref().cloned().unwrap_or_default()
+    }
+
     /// The bytes themselves.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

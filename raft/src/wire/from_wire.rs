@@ -1,0 +1,133 @@
+//! From the wire to the domain types, checking everything.
+
+use bytes::Bytes;
+
+use super::{CAMPAIGN_TRANSFER, COMMIT_NOTICE, EMPTY_COMMAND, WireError, proto};
+use crate::consensus::{
+    Context, Echo, Entries, Entry, EntryId, EntryKind, Envelope, LogIndex, Membership, Message, NodeId,
+    Proposal, Snapshot, Term,
+    quorum::{Joint, Majority},
+};
+
+pub(super) fn envelope(wire: proto::Message) -> Result<Envelope, WireError> {
+    if wire.from == 0 || wire.to == 0 {
+        return Err(WireError::Nobody);
+    }
+    let (from, to, term) = (NodeId(wire.from), NodeId(wire.to), Term(wire.term));
+    Ok(Envelope { from, to, term, message: message(wire)? })
+}
+
+fn message(wire: proto::Message) -> Result<Message, WireError> {
+    use proto::MessageType as Type;
+    let unknown = WireError::UnknownType(wire.msg_type);
+    let kind = Type::try_from(wire.msg_type).map_err(|_| unknown.clone())?;
+    let id = EntryId::new(wire.log_term, wire.index);
+    let (index, commit, granted) = (LogIndex(wire.index), LogIndex(wire.commit), !wire.reject);
+    Ok(match kind {
+        Type::Hup => return Err(unknown),
+        Type::RequestPreVote => Message::PreVoteRequest { last: id },
+        Type::RequestPreVoteResponse => Message::PreVoteResponse { granted },
+        Type::RequestVote => {
+            Message::VoteRequest { last: id, transfer: &wire.context[..] == CAMPAIGN_TRANSFER }
+        }
+        Type::RequestVoteResponse => Message::VoteResponse { granted },
+        Type::Append => {
+            let entries: Result<Vec<_>, _> = wire.entries.into_iter().map(entry).collect();
+            Message::AppendRequest { previous: id, entries: Entries::try_from(entries?)?, commit }
+        }
+        Type::AppendResponse if wire.reject => {
+            Message::AppendRejected { rejected: index, hint: EntryId::new(wire.log_term, wire.reject_hint) }
+        }
+        Type::AppendResponse => Message::AppendAccepted { matched: index },
+        Type::Snapshot => Message::SnapshotRequest { snapshot: Box::new(snapshot(wire.snapshot)?) },
+        Type::Heartbeat if &wire.context[..] == COMMIT_NOTICE => Message::CommitNotice { commit },
+        Type::Heartbeat => Message::Heartbeat { commit, echo: Echo(wire.context) },
+        Type::HeartbeatResponse => Message::HeartbeatResponse { echo: Echo(wire.context) },
+        Type::Propose if wire.reject => Message::ProposeRefused { sequences: unpacked(&wire.context)? },
+        Type::Propose => {
+            let proposals: Result<Vec<_>, _> = wire.entries.into_iter().map(proposal).collect();
+            Message::Propose { proposals: proposals? }
+        }
+        Type::ReadIndex => Message::ReadIndex { token: token(wire.entries, "read_index")? },
+        Type::ReadIndexResp => {
+            Message::ReadIndexResponse { token: token(wire.entries, "read_index_response")?, index }
+        }
+    })
+}
+
+fn entry(wire: proto::Entry) -> Result<Entry, WireError> {
+    let id = EntryId::new(wire.term, wire.index);
+    let (kind, context) = kind_and_context(&wire)?;
+    Ok(Entry { id, kind, context, data: wire.data })
+}
+
+fn proposal(wire: proto::Entry) -> Result<Proposal, WireError> {
+    let (kind, context) = kind_and_context(&wire)?;
+    // Only leaders open terms: from anybody else, no bytes are a command of no bytes.
+    let kind = if kind == EntryKind::Blank { EntryKind::Normal } else { kind };
+    Ok(Proposal { kind, context, data: wire.data })
+}
+
+fn kind_and_context(wire: &proto::Entry) -> Result<(EntryKind, Context), WireError> {
+    let unknown = |_| WireError::UnknownEntryType(wire.entry_type);
+    let kind = match proto::EntryType::try_from(wire.entry_type).map_err(unknown)? {
+        proto::EntryType::Normal if wire.data.is_empty() && wire.context.is_empty() => EntryKind::Blank,
+        proto::EntryType::Normal => EntryKind::Normal,
+        proto::EntryType::ConfChange => EntryKind::ConfChange,
+        proto::EntryType::ConfChangeV2 => EntryKind::ConfChangeV2,
+    };
+    let is_mark = kind == EntryKind::Normal && wire.data.is_empty() && wire.context == EMPTY_COMMAND;
+    Ok((kind, if is_mark { Context::NONE } else { Context::new(wire.context.clone()) }))
+}
+
+fn token(entries: Vec<proto::Entry>, message: &'static str) -> Result<Bytes, WireError> {
+    let entry = entries.into_iter().next().ok_or(WireError::Missing { message, field: "an entry" })?;
+    Ok(entry.data)
+}
+
+fn unpacked(bytes: &Bytes) -> Result<Vec<u64>, WireError> {
+    let chunks = bytes.chunks_exact(8);
+    if !chunks.remainder().is_empty() {
+        return Err(WireError::Missing { message: "propose_refused", field: "whole sequence numbers" });
+    }
+    Ok(chunks.map(|chunk| chunk.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))).collect())
+}
+
+fn snapshot(wire: Option<proto::Snapshot>) -> Result<Snapshot, WireError> {
+    let missing = |field| WireError::Missing { message: "snapshot_request", field };
+    let wire = wire.ok_or_else(|| missing("a snapshot"))?;
+    let metadata = wire.metadata.ok_or_else(|| missing("the snapshot's metadata"))?;
+    let members = metadata.conf_state.ok_or_else(|| missing("the snapshot's membership"))?;
+    if metadata.index == 0 {
+        return Err(missing("the index of the snapshot's last entry"));
+    }
+    let last = EntryId::new(metadata.term, metadata.index);
+    Ok(Snapshot { last, membership: membership(members)?, data: wire.data })
+}
+
+fn membership(wire: proto::ConfState) -> Result<Membership, WireError> {
+    let ids = |mut nodes: Vec<u64>| -> Vec<NodeId> {
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes.into_iter().map(NodeId).collect()
+    };
+    if [&wire.voters, &wire.voters_outgoing, &wire.learners, &wire.learners_next]
+        .iter()
+        .any(|nodes| nodes.contains(&0))
+    {
+        return Err(WireError::Nobody);
+    }
+    if wire.voters.is_empty() {
+        return Err(WireError::Missing { message: "snapshot_request", field: "a voter in its membership" });
+    }
+    let voters = Joint {
+        incoming: Majority::new(ids(wire.voters)),
+        outgoing: Majority::new(ids(wire.voters_outgoing)),
+    };
+    Ok(Membership {
+        voters,
+        learners: ids(wire.learners),
+        learners_next: ids(wire.learners_next),
+        auto_leave: wire.auto_leave,
+    })
+}

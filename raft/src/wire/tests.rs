@@ -1,0 +1,152 @@
+//! Every message survives its way over the wire; nothing that arrives can do harm.
+
+use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
+
+use super::{WireError, decode, encode};
+use crate::consensus::{
+    Context, Echo, Entries, Entry, EntryId, EntryKind, Envelope, LogIndex, Membership, Message, NodeId,
+    Proposal, Snapshot, Term,
+};
+
+fn over_the_wire(envelope: &Envelope) -> Result<Envelope, WireError> {
+    let mut buffer = BytesMut::new();
+    encode(envelope, &mut buffer);
+    decode(buffer.freeze())
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    prop::collection::vec(any::<u8>(), 0..20).prop_map(Bytes::from)
+}
+
+fn entry_id() -> impl Strategy<Value = EntryId> {
+    (any::<u64>(), any::<u64>()).prop_map(|(term, index)| EntryId::new(term, index))
+}
+
+fn index() -> impl Strategy<Value = LogIndex> {
+    any::<u64>().prop_map(LogIndex)
+}
+
+fn proposal() -> impl Strategy<Value = Proposal> {
+    let kind = prop::sample::select(vec![EntryKind::Normal, EntryKind::ConfChange, EntryKind::ConfChangeV2]);
+    (kind, prop::collection::vec(any::<u8>(), 2..20), bytes()).prop_map(|(kind, context, data)| Proposal {
+        kind,
+        context: Context::new(Bytes::from(context)),
+        data,
+    })
+}
+
+fn entries() -> impl Strategy<Value = Entries> {
+    let contents = prop::collection::vec(prop::option::of(proposal()), 0..5);
+    (1..u64::from(u32::MAX), contents).prop_map(|(first, contents)| {
+        let with_ids = contents.into_iter().zip(first..).map(|(content, index)| {
+            let id = EntryId::new(7, index);
+            content.map_or(Entry::blank(id), |proposal| proposal.into_entry(id))
+        });
+        Entries::try_from(with_ids.collect::<Vec<_>>()).unwrap()
+    })
+}
+
+fn snapshot() -> impl Strategy<Value = Box<Snapshot>> {
+    let members = prop::collection::vec(1..9_u64, 1..5);
+    (entry_id(), members, bytes()).prop_map(|(last, members, data)| {
+        let last = EntryId { index: last.index.next(), ..last };
+        let membership = Membership::of_voters(members.into_iter().map(NodeId));
+        Box::new(Snapshot { last, membership, data })
+    })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    prop_oneof![
+        entry_id().prop_map(|last| Message::PreVoteRequest { last }),
+        any::<bool>().prop_map(|granted| Message::PreVoteResponse { granted }),
+        (entry_id(), any::<bool>()).prop_map(|(last, transfer)| Message::VoteRequest { last, transfer }),
+        any::<bool>().prop_map(|granted| Message::VoteResponse { granted }),
+        (entry_id(), entries(), index()).prop_map(|(previous, entries, commit)| Message::AppendRequest {
+            previous,
+            entries,
+            commit
+        }),
+        index().prop_map(|matched| Message::AppendAccepted { matched }),
+        (index(), entry_id()).prop_map(|(rejected, hint)| Message::AppendRejected { rejected, hint }),
+        snapshot().prop_map(|snapshot| Message::SnapshotRequest { snapshot }),
+        (index(), bytes()).prop_map(|(commit, echo)| Message::Heartbeat { commit, echo: Echo(echo) }),
+        bytes().prop_map(|echo| Message::HeartbeatResponse { echo: Echo(echo) }),
+        index().prop_map(|commit| Message::CommitNotice { commit }),
+        prop::collection::vec(proposal(), 0..4).prop_map(|proposals| Message::Propose { proposals }),
+        prop::collection::vec(any::<u64>(), 0..4).prop_map(|sequences| Message::ProposeRefused { sequences }),
+        bytes().prop_map(|token| Message::ReadIndex { token }),
+        (bytes(), index()).prop_map(|(token, index)| Message::ReadIndexResponse { token, index }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_message_comes_out_as_it_went_in(
+        from in 1..u64::MAX,
+        to in 1..u64::MAX,
+        term in any::<u64>(),
+        message in message(),
+    ) {
+        let envelope = Envelope { from: NodeId(from), to: NodeId(to), term: Term(term), message };
+        prop_assert_eq!(over_the_wire(&envelope), Ok(envelope));
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_a_message_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(Bytes::from(bytes));
+    }
+
+    #[test]
+    fn a_damaged_message_is_a_message_or_an_error(message in message(), at in any::<usize>(), flip in 1_u8..) {
+        let envelope = Envelope { from: NodeId(1), to: NodeId(2), term: Term(3), message };
+        let mut buffer = BytesMut::new();
+        encode(&envelope, &mut buffer);
+        let at = at % buffer.len();
+        buffer[at] ^= flip;
+        let _ = decode(buffer.freeze());
+    }
+}
+
+fn sent(message: Message) -> Envelope {
+    Envelope { from: NodeId(1), to: NodeId(2), term: Term(3), message }
+}
+
+#[test]
+fn a_command_of_no_bytes_is_not_taken_for_a_blank_entry() {
+    let entries = vec![Entry::blank(EntryId::new(3, 1)), Entry::command(EntryId::new(3, 2), Bytes::new())];
+    let entries = Entries::try_from(entries).unwrap();
+    let append = Message::AppendRequest { previous: EntryId::ZERO, entries, commit: LogIndex(0) };
+    assert_eq!(over_the_wire(&sent(append.clone())).unwrap().message, append);
+}
+
+/// The bytes that raft-rs writes for the same message: field numbers and types are part of the contract.
+#[test]
+fn the_bytes_are_those_of_eraftpb() {
+    let entries = Entries::try_from(vec![Entry::command(EntryId::new(3, 8), "x")]).unwrap();
+    let append = Message::AppendRequest { previous: EntryId::new(2, 7), entries, commit: LogIndex(6) };
+    let mut buffer = BytesMut::new();
+    encode(&sent(append), &mut buffer);
+    let expected = [
+        0x08, 3, // msg_type = MsgAppend
+        0x10, 2, // to
+        0x18, 1, // from
+        0x20, 3, // term
+        0x28, 2, // log_term
+        0x30, 7, // index
+        0x3a, 7, 0x10, 3, 0x18, 8, 0x22, 1, b'x', // entries: term, index, data
+        0x40, 6, // commit
+    ];
+    assert_eq!(&buffer[..], expected);
+}
+
+#[test]
+fn what_no_node_sends_is_refused_with_the_reason() {
+    let refused = |bytes: &'static [u8]| decode(Bytes::from_static(bytes)).unwrap_err();
+    assert_eq!(refused(&[]), WireError::Nobody);
+    assert_eq!(refused(&[0x10, 2, 0x18, 1]), WireError::UnknownType(0));
+    assert_eq!(refused(&[0x08, 13, 0x10, 2, 0x18, 1]), WireError::UnknownType(13));
+    assert!(matches!(refused(&[0x08, 7, 0x10, 2, 0x18, 1]), WireError::Missing { field: "a snapshot", .. }));
+    assert!(matches!(refused(&[0x08, 15, 0x10, 2, 0x18, 1]), WireError::Missing { .. }));
+    assert!(matches!(refused(&[0xff]), WireError::Malformed(_)));
+}

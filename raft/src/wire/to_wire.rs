@@ -1,0 +1,134 @@
+//! From the domain types to the wire.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{CAMPAIGN_TRANSFER, COMMIT_NOTICE, EMPTY_COMMAND, proto};
+use crate::consensus::{
+    Entry, EntryId, EntryKind, Envelope, Membership, Message, NodeId, Proposal, Snapshot,
+};
+
+impl From<&Envelope> for proto::Message {
+    fn from(envelope: &Envelope) -> Self {
+        let mut wire = body(&envelope.message);
+        wire.to = envelope.to.0;
+        wire.from = envelope.from.0;
+        wire.term = envelope.term.0;
+        wire
+    }
+}
+
+fn body(message: &Message) -> proto::Message {
+    use proto::MessageType as Type;
+    match message {
+        Message::PreVoteRequest { last } => positioned(Type::RequestPreVote, *last),
+        Message::PreVoteResponse { granted } => answer(Type::RequestPreVoteResponse, *granted),
+        Message::VoteRequest { last, transfer } => proto::Message {
+            context: Bytes::from_static(if *transfer { CAMPAIGN_TRANSFER } else { b"" }),
+            ..positioned(Type::RequestVote, *last)
+        },
+        Message::VoteResponse { granted } => answer(Type::RequestVoteResponse, *granted),
+        Message::AppendRequest { previous, entries, commit } => proto::Message {
+            entries: entries.iter().map(entry).collect(),
+            commit: commit.0,
+            ..positioned(Type::Append, *previous)
+        },
+        Message::AppendAccepted { matched } => {
+            proto::Message { index: matched.0, ..of_type(Type::AppendResponse) }
+        }
+        Message::AppendRejected { rejected, hint } => proto::Message {
+            index: rejected.0,
+            reject: true,
+            reject_hint: hint.index.0,
+            log_term: hint.term.0,
+            ..of_type(Type::AppendResponse)
+        },
+        Message::SnapshotRequest { snapshot: state } => {
+            proto::Message { snapshot: Some(snapshot(state)), ..of_type(Type::Snapshot) }
+        }
+        Message::Heartbeat { commit, echo } => {
+            proto::Message { commit: commit.0, context: echo.0.clone(), ..of_type(Type::Heartbeat) }
+        }
+        Message::HeartbeatResponse { echo } => {
+            proto::Message { context: echo.0.clone(), ..of_type(Type::HeartbeatResponse) }
+        }
+        Message::CommitNotice { commit } => proto::Message {
+            commit: commit.0,
+            context: Bytes::from_static(COMMIT_NOTICE),
+            ..of_type(Type::Heartbeat)
+        },
+        Message::Propose { proposals } => {
+            proto::Message { entries: proposals.iter().map(proposal).collect(), ..of_type(Type::Propose) }
+        }
+        Message::ProposeRefused { sequences } => {
+            proto::Message { reject: true, context: packed(sequences), ..of_type(Type::Propose) }
+        }
+        Message::ReadIndex { token } => {
+            proto::Message { entries: vec![carrying(token)], ..of_type(Type::ReadIndex) }
+        }
+        Message::ReadIndexResponse { token, index } => {
+            proto::Message { index: index.0, entries: vec![carrying(token)], ..of_type(Type::ReadIndexResp) }
+        }
+    }
+}
+
+fn of_type(kind: proto::MessageType) -> proto::Message {
+    proto::Message { msg_type: kind.into(), ..proto::Message::default() }
+}
+
+fn positioned(kind: proto::MessageType, id: EntryId) -> proto::Message {
+    proto::Message { index: id.index.0, log_term: id.term.0, ..of_type(kind) }
+}
+
+fn answer(kind: proto::MessageType, granted: bool) -> proto::Message {
+    proto::Message { reject: !granted, ..of_type(kind) }
+}
+
+fn entry(entry: &Entry) -> proto::Entry {
+    let body = proposed(entry.kind, entry.context.bytes(), &entry.data);
+    proto::Entry { term: entry.id.term.0, index: entry.id.index.0, ..body }
+}
+
+fn proposal(proposal: &Proposal) -> proto::Entry {
+    proposed(proposal.kind, proposal.context.bytes(), &proposal.data)
+}
+
+fn proposed(kind: EntryKind, context: Bytes, data: &Bytes) -> proto::Entry {
+    let (entry_type, mark) = match kind {
+        EntryKind::Normal if data.is_empty() => (proto::EntryType::Normal, EMPTY_COMMAND),
+        EntryKind::Normal | EntryKind::Blank => (proto::EntryType::Normal, &b""[..]),
+        EntryKind::ConfChange => (proto::EntryType::ConfChange, &b""[..]),
+        EntryKind::ConfChangeV2 => (proto::EntryType::ConfChangeV2, &b""[..]),
+    };
+    let context = if context.is_empty() { Bytes::from_static(mark) } else { context };
+    proto::Entry { entry_type: entry_type.into(), data: data.clone(), context, ..proto::Entry::default() }
+}
+
+fn carrying(token: &Bytes) -> proto::Entry {
+    proto::Entry { data: token.clone(), ..proto::Entry::default() }
+}
+
+fn packed(sequences: &[u64]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(8 * sequences.len());
+    sequences.iter().for_each(|sequence| bytes.put_u64(*sequence));
+    bytes.freeze()
+}
+
+fn snapshot(snapshot: &Snapshot) -> proto::Snapshot {
+    let metadata = proto::SnapshotMetadata {
+        conf_state: Some(conf_state(&snapshot.membership)),
+        index: snapshot.last.index.0,
+        term: snapshot.last.term.0,
+    };
+    proto::Snapshot { data: snapshot.data.clone(), metadata: Some(metadata) }
+}
+
+fn conf_state(membership: &Membership) -> proto::ConfState {
+    let ids = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect();
+    proto::ConfState {
+        voters: ids(membership.voters.incoming.voters()),
+        learners: ids(&membership.learners),
+        voters_outgoing: ids(membership.voters.outgoing.voters()),
+        learners_next: ids(&membership.learners_next),
+        auto_leave: membership.auto_leave,
+    }
+}
