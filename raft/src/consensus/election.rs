@@ -49,15 +49,10 @@ impl Raft {
     fn ask_for_pre_votes(&mut self) {
         self.become_pre_candidate();
         let last = self.log.last_id();
-        for voter in self.other_voters() {
-            self.send(voter, Message::PreVoteRequest { last });
-        }
         // The request speaks of the term in which this node would stand.
-        let own_term = self.term;
-        for envelope in &mut self.outbox.at_once {
-            if envelope.term == own_term && matches!(envelope.message, Message::PreVoteRequest { .. }) {
-                envelope.term = own_term.next();
-            }
+        let term = self.term.next();
+        for voter in self.other_voters() {
+            self.send_in_term(voter, term, Message::PreVoteRequest { last });
         }
         self.count_pre_vote(self.id, true);
     }
@@ -90,11 +85,8 @@ impl Raft {
         let candidate_is_current = last >= self.log.last_id();
         if vote_is_free && candidate_is_current && !self.has_living_leader() {
             debug!(self.logger, "{candidate} could win term {term} -> grant pre-vote");
-            self.send(candidate, Message::PreVoteResponse { granted: true });
-            // The grant speaks of the same term as the request, or the candidate would think it late.
-            if let Some(envelope) = self.outbox.at_once.last_mut() {
-                envelope.term = term;
-            }
+            // Of the same term as the request, or the candidate would think it late.
+            self.send_in_term(candidate, term, Message::PreVoteResponse { granted: true });
         } else {
             // With our own term, so that a candidate that is behind catches up and can win the next time.
             self.explain_refusal(candidate, last);

@@ -112,8 +112,12 @@ impl Raft {
 
     /// Sends what promises nothing that a crash could take back.
     pub(super) fn send(&mut self, to: NodeId, message: Message) {
-        let envelope = Envelope { from: self.id, to, term: self.term, message };
-        self.outbox.at_once.push(envelope);
+        self.send_in_term(to, self.term, message);
+    }
+
+    /// The same for what speaks of another term than the current one: pre-votes.
+    pub(super) fn send_in_term(&mut self, to: NodeId, term: Term, message: Message) {
+        self.outbox.at_once.push(Envelope { from: self.id, to, term, message });
     }
 
     /// Sends what promises that something is durable: not before it is.

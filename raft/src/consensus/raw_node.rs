@@ -5,7 +5,7 @@ use slog::Logger;
 
 use super::{
     config::Config,
-    entry::{EntryKind, Proposal},
+    entry::Proposal,
     error::{CampaignError, NewError, ProposeError, ReadError, StepError},
     invariants::Before,
     message::Envelope,
@@ -90,7 +90,7 @@ impl RawNode {
     /// # Errors
     /// [`ProposeError`], and nothing of the command is or will be in any log.
     pub fn propose(&mut self, data: impl Into<Bytes>) -> Result<Proposed, ProposeError> {
-        let proposal = Proposal { kind: EntryKind::Normal, ..Proposal::command(data.into()) };
+        let proposal = Proposal::command(data.into());
         self.checked(|raft| raft.propose(proposal))
     }
 
