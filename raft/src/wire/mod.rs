@@ -1,7 +1,7 @@
 //! How messages look as bytes: the gateway between the wire and the domain types.
 //!
 //! The format is protobuf with the message and field numbers of raft-rs (`eraftpb`), and so of etcd's `raftpb`
-//! where the two agree; [`proto`] holds its structs. Everything that arrives is checked here, once: what
+//! where the two agree; `proto` holds its structs. Everything that arrives is checked here, once: what
 //! [`decode`] returns holds what the types promise, and what cannot be said in them is a [`WireError`].
 //!
 //! Three things have no field of their own there and travel in `context`: the id of a passed-on proposal (in
