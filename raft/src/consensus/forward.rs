@@ -10,7 +10,7 @@ use slog::debug;
 
 use super::{
     entries::Entries,
-    entry::{ForwardId, Proposal},
+    entry::{EntryKind, ForwardId, Proposal},
     error::ProposeError,
     message::Message,
     raft::Raft,
@@ -79,6 +79,10 @@ impl Raft {
         }
         let mut refused = Vec::new();
         for proposal in proposals {
+            if proposal.kind != EntryKind::Normal {
+                self.ignore(from, "propose", "only commands are passed on");
+                continue;
+            }
             let id = ForwardId::from_context(&proposal.context);
             let Role::Leader(leader) = &mut self.role else { return };
             if id.is_some_and(|id| !leader.accepted.is_new(id)) {
