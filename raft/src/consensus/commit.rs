@@ -25,6 +25,23 @@ impl Raft {
         self.log.commit_to(held);
         debug!(self.logger, "a quorum holds entry {held} -> commit"; "term" => %self.term);
         self.begin_early_reads();
+        self.leave_joint_if_due();
+    }
+
+    /// The state machine has applied everything up to `index`.
+    pub(super) fn on_applied(&mut self, index: LogIndex) {
+        self.log.on_applied(index);
+        self.leave_joint_if_due();
+    }
+
+    /// A leader whose disk no longer answers keeps its followers content by heartbeats, and commits nothing it must
+    /// itself hold. Somebody else can do better.
+    pub(super) fn step_down_if_disk_stalls(&mut self) {
+        let ticks = self.log.tick_writes();
+        if self.is_leader() && ticks > self.config.write_stall_ticks {
+            slog::warn!(self.logger, "no write was done for {ticks} ticks -> step down");
+            self.become_follower(self.term, None);
+        }
     }
 
     /// The write with this number, and every earlier one, is durable.

@@ -86,6 +86,12 @@ pub struct Config {
     /// Too small: a large snapshot is sent twice. Too large: a follower that died receiving waits.
     pub snapshot_ticks: u32,
 
+    /// How long a leader waits for one write to become durable, in ticks, before it steps down. Default: 50.
+    ///
+    /// Too small: a slow disk costs a leader its office, and the next one may have the same kind of disk. Too large:
+    /// a disk that hangs keeps the cluster waiting.
+    pub write_stall_ticks: u32,
+
     /// The last entry that the state machine had applied when this node last stopped, if it remembers;
     /// applying goes on after it. Default: 0, which means what the snapshot holds.
     pub applied: LogIndex,
@@ -133,6 +139,7 @@ impl Config {
             max_committed_bytes_per_ready: 16 << 20,
             max_log_bytes_in_memory: 16 << 20,
             snapshot_ticks: 600,
+            write_stall_ticks: 50,
             applied: LogIndex::ZERO,
         }
     }

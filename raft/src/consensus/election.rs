@@ -28,6 +28,23 @@ impl Raft {
 
     /// Stands for election, or asks first whether it would be elected.
     pub(super) fn campaign(&mut self) -> Result<(), CampaignError> {
+        self.require_electable()?;
+        if self.config.pre_vote {
+            self.ask_for_pre_votes();
+        } else {
+            self.ask_for_votes(false);
+        }
+        Ok(())
+    }
+
+    /// Thesis §3.10: the leader itself wants this node to stand, so there is nobody to ask first.
+    pub(super) fn stand_at_leaders_request(&mut self) -> Result<(), CampaignError> {
+        self.require_electable()?;
+        self.ask_for_votes(true);
+        Ok(())
+    }
+
+    fn require_electable(&self) -> Result<(), CampaignError> {
         if self.is_leader() {
             return Err(CampaignError::AlreadyLeader);
         }
@@ -38,10 +55,9 @@ impl Raft {
         if self.log.is_installing() {
             return Err(CampaignError::InstallingSnapshot);
         }
-        if self.config.pre_vote {
-            self.ask_for_pre_votes();
-        } else {
-            self.ask_for_votes();
+        // It could win by a majority of voters who are no longer the voters.
+        if self.has_unapplied_change() {
+            return Err(CampaignError::UnappliedChange);
         }
         Ok(())
     }
@@ -57,12 +73,12 @@ impl Raft {
         self.count_pre_vote(self.id, true);
     }
 
-    fn ask_for_votes(&mut self) {
+    fn ask_for_votes(&mut self, transfer: bool) {
         self.become_candidate();
         let last = self.log.last_id();
         for voter in self.other_voters() {
             // Not before its own vote is durable: else, after a crash, it could vote for another in this term.
-            self.send_after_write(voter, Message::VoteRequest { last, transfer: false });
+            self.send_after_write(voter, Message::VoteRequest { last, transfer });
         }
         self.count_vote(self.id, true);
     }
@@ -159,22 +175,33 @@ impl Raft {
     }
 
     fn count_pre_vote(&mut self, voter: NodeId, granted: bool) {
-        let Role::PreCandidate(ballot) = &mut self.role else { return };
-        ballot.record(voter, granted);
-        match ballot.result(&self.membership.voters) {
-            VoteResult::Won => self.ask_for_votes(),
-            VoteResult::Lost => self.become_follower(self.term, None),
-            VoteResult::Pending => {}
+        if let Role::PreCandidate(ballot) = &mut self.role {
+            ballot.record(voter, granted);
         }
+        self.recount_votes();
     }
 
     fn count_vote(&mut self, voter: NodeId, granted: bool) {
-        let Role::Candidate(ballot) = &mut self.role else { return };
-        ballot.record(voter, granted);
-        match ballot.result(&self.membership.voters) {
-            VoteResult::Won => self.become_leader(),
-            VoteResult::Lost => self.become_follower(self.term, None),
-            VoteResult::Pending => {}
+        if let Role::Candidate(ballot) = &mut self.role {
+            ballot.record(voter, granted);
+        }
+        self.recount_votes();
+    }
+
+    /// Whether the election under way is decided: after each answer, and when the voters have changed.
+    pub(super) fn recount_votes(&mut self) {
+        match &self.role {
+            Role::PreCandidate(ballot) => match ballot.result(&self.membership.voters) {
+                VoteResult::Won => self.ask_for_votes(false),
+                VoteResult::Lost => self.become_follower(self.term, None),
+                VoteResult::Pending => {}
+            },
+            Role::Candidate(ballot) => match ballot.result(&self.membership.voters) {
+                VoteResult::Won => self.become_leader(),
+                VoteResult::Lost => self.become_follower(self.term, None),
+                VoteResult::Pending => {}
+            },
+            Role::Follower { .. } | Role::Leader(_) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{fmt, ops::Deref, sync::Arc};
 
 use super::{
-    entry::Entry,
+    entry::{Entry, EntryKind},
     types::{EntryId, LogIndex},
 };
 
@@ -23,6 +23,8 @@ struct Run {
     entries: Vec<Entry>,
     /// Sum of the entries' sizes.
     bytes: usize,
+    /// The last change of membership among them.
+    latest_change: Option<LogIndex>,
 }
 
 /// Entries that do not follow one another, so are no run.
@@ -44,11 +46,16 @@ impl Entries {
     pub(super) fn from_contiguous(entries: Vec<Entry>) -> Self {
         debug_assert!(first_gap(&entries).is_none(), "the caller keeps entries contiguous");
         let bytes = entries.iter().map(Entry::size).sum();
+        let latest_change = entries
+            .iter()
+            .rev()
+            .find(|entry| entry.kind == EntryKind::ConfChange)
+            .map(|entry| entry.id.index);
         let end = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         if end == 0 {
             return Self::EMPTY;
         }
-        Self { run: Some(Arc::new(Run { entries, bytes })), start: 0, end }
+        Self { run: Some(Arc::new(Run { entries, bytes, latest_change })), start: 0, end }
     }
 
     /// The part within `from..=to`, as far as it is here.
@@ -90,6 +97,11 @@ impl Entries {
             Some(run) if self.len() == run.entries.len() => run.bytes,
             Some(_) => self.iter().map(Entry::size).sum(),
         }
+    }
+
+    /// Where the last change of membership stands; perhaps beyond this slice, but within its run.
+    pub(super) fn latest_change(&self) -> Option<LogIndex> {
+        self.run.as_ref().and_then(|run| run.latest_change)
     }
 
     /// The id of the first entry.

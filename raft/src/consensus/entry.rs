@@ -13,10 +13,8 @@ pub enum EntryKind {
     Normal,
     /// The entry with which a leader opens its term (§8). No state machine gets to see it.
     Blank,
-    /// A change of membership by one node.
+    /// A change of membership: a [`ConfChange`](super::ConfChange).
     ConfChange,
-    /// A change of membership by joint consensus (§6).
-    ConfChangeV2,
 }
 
 /// One entry of the replicated log.

@@ -2,6 +2,7 @@
 
 use super::{
     config::ConfigError,
+    quorum::ChangeError,
     storage::StorageError,
     types::{EntryId, LogIndex, NodeId, Term},
 };
@@ -82,12 +83,77 @@ pub enum ProposeError {
         /// What is allowed.
         max: usize,
     },
+    /// Leadership is being handed over, and the new leader has the whole log: it is a moment's wait.
+    #[error("leadership is being handed over to {to}: propose there in a moment")]
+    TransferringLeadership {
+        /// To whom.
+        to: NodeId,
+    },
     /// Too much waits to be committed
     /// ([`Config::max_uncommitted_bytes`](super::Config::max_uncommitted_bytes)).
     #[error("{uncommitted} bytes wait to be committed: slow down, and see whether a quorum is up")]
     Busy {
         /// How much waits.
         uncommitted: usize,
+    },
+}
+
+/// Why a change of membership was refused. No entry of it is in any log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfChangeError {
+    /// Only a leader changes the membership.
+    #[error("this node does not lead: propose the change at the leader ({leader:?})")]
+    NotLeader {
+        /// Who leads, if that is known.
+        leader: Option<NodeId>,
+    },
+    /// One change at a time: the one before is not applied yet.
+    #[error("the change at index {index} is not applied yet ({applied} is): wait for it")]
+    InFlight {
+        /// Where a change stands, or may stand.
+        index: LogIndex,
+        /// What is applied.
+        applied: LogIndex,
+    },
+    /// The leader has not committed an entry of its own term yet.
+    #[error("the leader has not committed anything in its term yet: try again in a moment")]
+    TermNotCommitted,
+    /// Leadership is being handed over.
+    #[error("leadership is being handed over to {to}: propose the change there")]
+    TransferringLeadership {
+        /// To whom.
+        to: NodeId,
+    },
+    /// The change makes no sense in the present membership.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+}
+
+/// Why leadership is not handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// This node has nothing to hand over.
+    #[error("this node does not lead: ask the leader ({leader:?})")]
+    NotLeader {
+        /// Who leads, if that is known.
+        leader: Option<NodeId>,
+    },
+    /// The target leads already.
+    #[error("this node leads already")]
+    AlreadyLeader,
+    /// The target cannot be elected.
+    #[error("{to} is not a voter: only voters can lead")]
+    NotVoter {
+        /// The target.
+        to: NodeId,
+    },
+    /// One transfer at a time.
+    #[error("leadership is already being handed over to {to}: wait for the outcome")]
+    InProgress {
+        /// The target.
+        to: NodeId,
     },
 }
 
@@ -113,6 +179,9 @@ pub enum CampaignError {
     /// A snapshot from the leader is being written.
     #[error("a snapshot is being installed: wait until it is written")]
     InstallingSnapshot,
+    /// A change of membership is committed and not applied, so this node does not know who votes.
+    #[error("a committed change of membership is not applied yet: apply it first")]
+    UnappliedChange,
     /// Storage could not be read.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -41,6 +41,9 @@ impl Raft {
 
     fn append_proposal(&mut self, proposal: Proposal) -> Result<Proposed, ProposeError> {
         let Role::Leader(leader) = &mut self.role else { return Err(ProposeError::NoLeader) };
+        if let Some(transfer) = leader.transfer.as_ref().filter(|transfer| transfer.is_closing) {
+            return Err(ProposeError::TransferringLeadership { to: transfer.to });
+        }
         let uncommitted = leader.uncommitted_bytes;
         let size = proposal.size();
         // One is always taken, or a large one could never be.
@@ -79,8 +82,8 @@ impl Raft {
         }
         let mut refused = Vec::new();
         for proposal in proposals {
-            if proposal.kind != EntryKind::Normal {
-                self.ignore(from, "propose", "only commands are passed on");
+            if proposal.kind == EntryKind::ConfChange {
+                self.on_forwarded_change(from, &proposal);
                 continue;
             }
             let id = ForwardId::from_context(&proposal.context);

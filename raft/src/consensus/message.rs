@@ -108,6 +108,10 @@ pub enum Message {
         /// Their sequence numbers ([`ForwardId`](super::ForwardId)).
         sequences: Vec<u64>,
     },
+    /// *Follower → leader.* Hand leadership over to me (thesis §3.10).
+    TransferRequest,
+    /// *Leader → follower.* Your log equals mine: stand for election now.
+    TimeoutNow,
     /// *Follower → leader.* Which commit index must I have applied to answer a read that begins now?
     ReadIndex {
         /// Given back with the answer.
@@ -147,6 +151,8 @@ impl Message {
             Self::CommitNotice { .. } => "commit_notice",
             Self::Propose { .. } => "propose",
             Self::ProposeRefused { .. } => "propose_refused",
+            Self::TransferRequest => "transfer_request",
+            Self::TimeoutNow => "timeout_now",
             Self::ReadIndex { .. } => "read_index",
             Self::ReadIndexResponse { .. } => "read_index_response",
         }
@@ -181,6 +187,8 @@ impl fmt::Display for Message {
             Self::CommitNotice { commit } => write!(f, "CommitNotice commit={commit}"),
             Self::Propose { proposals } => write!(f, "Propose count={}", proposals.len()),
             Self::ProposeRefused { sequences } => write!(f, "ProposeRefused count={}", sequences.len()),
+            Self::TransferRequest => f.write_str("TransferRequest"),
+            Self::TimeoutNow => f.write_str("TimeoutNow"),
             Self::ReadIndex { .. } => f.write_str("ReadIndex"),
             Self::ReadIndexResponse { index, .. } => write!(f, "ReadIndexResponse index={index}"),
         }

@@ -97,6 +97,7 @@ mod forward;
 mod install;
 mod invariants;
 mod log;
+mod membership;
 mod message;
 mod progress;
 pub mod quorum;
@@ -110,18 +111,24 @@ pub(crate) mod runs;
 mod status;
 mod step;
 mod storage;
+mod transfer;
 mod transition;
 mod types;
 
 pub use config::{Config, ConfigError};
 pub use entries::{Entries, NotContiguous};
 pub use entry::{Context, Entry, EntryKind, ForwardId, Proposal};
-pub use error::{CampaignError, NewError, ProposeError, ReadError, StepError};
+pub use error::{
+    CampaignError, ConfChangeError, NewError, ProposeError, ReadError, StepError, TransferError,
+};
 pub use message::{Echo, Envelope, Message};
 pub use progress::{Inflight, Progress, ProgressState};
-pub use quorum::Membership;
+pub use quorum::{ChangeError, ChangeStep, ConfChange, Membership, Transition};
 pub use raw_node::RawNode;
-pub use ready::{Forward, ForwardOutcome, Leadership, Proposed, Read, ReadId, ReadOutcome, Ready};
+pub use ready::{
+    Forward, ForwardOutcome, Leadership, Proposed, Read, ReadId, ReadOutcome, Ready, Transfer,
+    TransferOutcome,
+};
 pub use role::RoleKind;
 pub use status::Status;
 pub use storage::{HardState, InitialState, Snapshot, Storage, StorageError};

@@ -12,9 +12,10 @@ use super::{
     message::{Envelope, Message},
     quorum::Membership,
     read_index::PendingReads,
-    ready::Leadership,
+    ready::{Leadership, Transfer},
     role::{Role, RoleKind},
     storage::{HardState, Storage},
+    transfer::PendingTransfer,
     types::{LogIndex, NodeId, Term},
 };
 
@@ -35,6 +36,10 @@ pub(super) struct Raft {
     /// Proposals and reads that this node passed on to a leader.
     pub(super) forwards: PendingForwards,
     pub(super) reads: PendingReads,
+    /// A transfer that took this node out of office, until somebody leads again.
+    pub(super) handed_over: Option<PendingTransfer>,
+    /// Transfers that have ended.
+    pub(super) transfers: Vec<Transfer>,
 
     pub(super) outbox: Outbox,
     pub(super) config: Config,
@@ -73,6 +78,8 @@ impl Raft {
             election_timeout: config.election_ticks,
             forwards: PendingForwards::starting_at(random.random()),
             reads: PendingReads::starting_at(random.random()),
+            handed_over: None,
+            transfers: Vec::new(),
             outbox: Outbox::default(),
             config,
             logger,
@@ -136,6 +143,7 @@ impl Raft {
     pub(super) fn tick(&mut self) {
         self.forwards.tick(self.config.election_ticks);
         self.reads.tick(self.config.election_ticks);
+        self.tick_handed_over();
         if self.is_leader() { self.tick_leader() } else { self.tick_election() }
     }
 }

@@ -6,15 +6,16 @@ use slog::Logger;
 use super::{
     config::Config,
     entry::Proposal,
-    error::{CampaignError, NewError, ProposeError, ReadError, StepError},
+    error::{CampaignError, ConfChangeError, NewError, ProposeError, ReadError, StepError, TransferError},
     invariants::Before,
     message::Envelope,
+    quorum::{ChangeError, ConfChange, Membership},
     raft::Raft,
     ready::{Leadership, Proposed, ReadId, Ready},
     role::RoleKind,
     status::Status,
     storage::{HardState, Storage, StorageError},
-    types::{LogIndex, NodeId},
+    types::{EntryId, LogIndex, NodeId},
 };
 
 /// One Raft node, as a state machine without I/O, threads, or clocks.
@@ -94,6 +95,47 @@ impl RawNode {
         self.checked(|raft| raft.propose(proposal))
     }
 
+    /// Proposes a change of membership. Only a leader can.
+    ///
+    /// The change is in force when its entry is applied: decode it with
+    /// [`ConfChange::from_data`](super::ConfChange::from_data), then call
+    /// [`apply_conf_change`](Self::apply_conf_change).
+    ///
+    /// # Errors
+    /// [`ConfChangeError`] if the change is not sound, and why. Nothing is appended in its place.
+    pub fn propose_conf_change(&mut self, change: &ConfChange) -> Result<EntryId, ConfChangeError> {
+        self.checked(|raft| raft.propose_conf_change(change))
+    }
+
+    /// Puts a committed change in force, in its turn among the [committed](Ready::committed) entries, and before
+    /// the Ready is given back. Returns the membership now in force, which is to be kept with the state machine.
+    ///
+    /// # Errors
+    /// [`ChangeError`] if it makes no sense in the present membership, which then stays. All nodes find the same.
+    pub fn apply_conf_change(&mut self, change: &ConfChange) -> Result<Membership, ChangeError> {
+        self.checked(|raft| raft.apply_conf_change(change))
+    }
+
+    /// Hands leadership over to `to` (thesis §3.10). How that ends, a later [`Ready::transfers`] tells; it
+    /// takes an election timeout at most. A follower may ask its leader for it, for itself, and sees by who leads.
+    ///
+    /// # Errors
+    /// [`TransferError`] if it cannot be begun.
+    pub fn transfer_leader(&mut self, to: NodeId) -> Result<(), TransferError> {
+        self.checked(|raft| raft.transfer_leader(to))
+    }
+
+    /// Stops leading, without a successor in view. A follower stays one.
+    pub fn step_down(&mut self) {
+        self.checked(Raft::step_down);
+    }
+
+    /// Stops following its leader, without a new term: this node no longer refuses to vote because the leader is
+    /// alive. For who knows by other means that it is not. It follows again at the leader's next sign of life.
+    pub fn forget_leader(&mut self) {
+        self.checked(Raft::forget_leader);
+    }
+
     /// Begins a linearizable read (thesis §6.4): a later [`Ready::reads`] tells which index the state machine
     /// must have applied to answer it. Writes nothing to the log.
     ///
@@ -132,6 +174,7 @@ impl RawNode {
             || raft.log.has_applicable()
             || raft.reads.has_ended()
             || raft.forwards.has_news()
+            || !raft.transfers.is_empty()
             || raft.hard_state() != self.hard_state
             || raft.leadership() != self.leadership
             || raft.has_unsent()
@@ -154,6 +197,7 @@ impl RawNode {
             std::mem::swap(&mut raft.outbox.after_write, &mut ready.messages_after_write);
             ready.reads = raft.reads.take_ended();
             ready.forwards = raft.forwards.take_ended();
+            std::mem::swap(&mut raft.transfers, &mut ready.transfers);
             Ok(())
         })?;
         let (hard_state, leadership) = (self.raft.hard_state(), self.raft.leadership());
@@ -186,7 +230,7 @@ impl RawNode {
 
     /// The state machine has applied everything up to `index`, or was restored from a snapshot up to there.
     pub fn on_applied(&mut self, index: LogIndex) {
-        self.checked(|raft| raft.log.on_applied(index));
+        self.checked(|raft| raft.on_applied(index));
     }
 
     /// This node.

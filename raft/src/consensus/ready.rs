@@ -16,7 +16,7 @@ use super::{
 ///    as one unit; if [`must_sync`](Self::must_sync), wait until they are durable.
 /// 3. Send [`messages_after_write`](Self::messages_after_write).
 /// 4. Restore the state machine from `snapshot`, if there is one; apply [`committed`](Self::committed).
-/// 5. Answer [`reads`](Self::reads) and [`forwards`](Self::forwards).
+/// 5. Answer [`reads`](Self::reads), [`forwards`](Self::forwards) and [`transfers`](Self::transfers).
 /// 6. Give the Ready back: [`RawNode::advance`](super::RawNode::advance).
 ///
 /// Each step stands where it stands for a reason, which `docs/ready.md` gives, with the execution that goes
@@ -59,6 +59,9 @@ pub struct Ready {
 
     /// What became of proposals that this node passed on to the leader.
     pub forwards: Vec<Forward>,
+
+    /// What became of attempts to hand leadership over.
+    pub transfers: Vec<Transfer>,
 }
 
 impl Ready {
@@ -70,6 +73,7 @@ impl Ready {
         self.committed.clear();
         self.reads.clear();
         self.forwards.clear();
+        self.transfers.clear();
         Self { number: 0, leadership: None, snapshot: None, hard_state: None, must_sync: false, ..self }
     }
 }
@@ -126,6 +130,40 @@ pub enum ForwardOutcome {
     Refused,
     /// Nothing was heard of it in time. It may still be committed, or not.
     Unknown,
+}
+
+/// How an attempt to hand leadership over has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Transfer {
+    /// To whom it was to go.
+    pub to: NodeId,
+    /// What became of it.
+    pub outcome: TransferOutcome,
+}
+
+/// How an attempt to hand leadership over has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TransferOutcome {
+    /// The target leads.
+    Done,
+    /// The target was not elected within an election timeout. This node goes on leading, unless it has lost
+    /// its office meanwhile.
+    TimedOut,
+    /// The target lost its vote by a change of membership. This node goes on leading.
+    NotVoter,
+    /// Another node was quicker.
+    OtherLeader(NodeId),
+}
+
+impl std::fmt::Display for TransferOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::TimedOut => f.write_str("the target was not elected in time"),
+            Self::NotVoter => f.write_str("the target is no longer a voter"),
+            Self::OtherLeader(leader) => write!(f, "{leader} leads instead"),
+        }
+    }
 }
 
 /// What became of a proposal at once.

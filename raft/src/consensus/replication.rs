@@ -27,6 +27,8 @@ impl Raft {
                 self.check_quorum();
             }
         }
+        self.tick_transfer();
+        self.step_down_if_disk_stalls();
         let (heartbeat_ticks, snapshot_ticks) = (self.config.heartbeat_ticks, self.config.snapshot_ticks);
         let Some(leader) = self.role.as_leader_mut() else { return };
         for (_, progress) in leader.progress.iter_mut() {
@@ -53,6 +55,20 @@ impl Raft {
         }
         for (node, heartbeat) in heartbeats {
             self.send(node, heartbeat);
+        }
+    }
+
+    /// Tells every follower how much of its log is committed, for a leader that will not be there to do it later.
+    pub(super) fn announce_commit(&mut self) {
+        let committed = self.log.committed();
+        let Role::Leader(leader) = &mut self.role else { return };
+        let mut notices = Vec::new();
+        for (node, progress) in leader.progress.iter_mut().filter(|(_, p)| p.wants_commit_notice(committed)) {
+            progress.commit_sent = committed.min(progress.matched);
+            notices.push((node, Message::CommitNotice { commit: progress.commit_sent }));
+        }
+        for (node, notice) in notices {
+            self.send(node, notice);
         }
     }
 
@@ -191,6 +207,7 @@ impl Raft {
         }
         if is_news {
             self.advance_commit();
+            self.advance_transfer();
         }
         Ok(())
     }
@@ -217,6 +234,8 @@ impl Raft {
     pub(super) fn on_heartbeat_response(&mut self, from: NodeId, echo: &Echo) -> Result<(), StepError> {
         self.progress_of(from)?.on_heartbeat_answered();
         self.on_round_answered(from, echo);
+        // The word to stand may have been lost.
+        self.advance_transfer();
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::{
     progress::ProgressSet,
     quorum::{Joint, VoteResult},
     read_index::LeaderReads,
+    transfer::PendingTransfer,
     types::{LogIndex, NodeId},
 };
 
@@ -34,12 +35,23 @@ pub(super) struct Leader {
     pub(super) progress: ProgressSet,
     pub(super) reads: LeaderReads,
     pub(super) accepted: AcceptedForwards,
+    /// Leadership is being handed over.
+    pub(super) transfer: Option<PendingTransfer>,
+    /// No change of membership in the log stands beyond this index.
+    pub(super) latest_change: LogIndex,
     /// The blank entry that opened the term. Entries from here on are of the own term, those before are not.
     pub(super) first_of_term: LogIndex,
     /// What the own term's entries weigh that are not committed yet.
     pub(super) uncommitted_bytes: usize,
     /// Since the last heartbeat.
     pub(super) heartbeat_elapsed: u32,
+}
+
+impl Leader {
+    /// To whom leadership is being handed over.
+    pub(super) fn transfer_target(&self) -> Option<NodeId> {
+        self.transfer.as_ref().map(|transfer| transfer.to)
+    }
 }
 
 impl Role {

@@ -59,6 +59,8 @@ impl Raft {
             | Message::HeartbeatResponse { .. }
             | Message::Propose { .. }
             | Message::ProposeRefused { .. }
+            | Message::TransferRequest
+            | Message::TimeoutNow
             | Message::ReadIndex { .. }
             | Message::ReadIndexResponse { .. } => None,
         };
@@ -89,6 +91,8 @@ impl Raft {
             | Message::CommitNotice { .. }
             | Message::Propose { .. }
             | Message::ProposeRefused { .. }
+            | Message::TransferRequest
+            | Message::TimeoutNow
             | Message::ReadIndex { .. }
             | Message::ReadIndexResponse { .. } => {
                 self.ignore(from, message.name(), "it is of an older term");
@@ -149,6 +153,9 @@ impl Raft {
                 self.on_read_index_response(&token, index);
             }
 
+            (Message::TransferRequest, Leader) => self.on_transfer_request(from),
+            (Message::TimeoutNow, Follower) => self.on_timeout_now(from),
+
             // Answers to a question that this node no longer asks.
             (message @ Message::PreVoteResponse { .. }, Follower | Candidate | Leader)
             | (message @ Message::VoteResponse { .. }, Follower | PreCandidate | Leader)
@@ -156,6 +163,8 @@ impl Raft {
             | (message @ Message::AppendRejected { .. }, Follower | PreCandidate | Candidate)
             | (message @ Message::HeartbeatResponse { .. }, Follower | PreCandidate | Candidate)
             | (message @ Message::ProposeRefused { .. }, Leader)
+            | (message @ Message::TransferRequest, Follower | PreCandidate | Candidate)
+            | (message @ Message::TimeoutNow, PreCandidate | Candidate | Leader)
             | (message @ Message::ReadIndexResponse { .. }, PreCandidate | Candidate | Leader) => {
                 self.ignore(from, message.name(), "nobody waits for it");
             }

@@ -25,9 +25,25 @@ impl Raft {
         self.leave_role();
         self.role = Role::Follower { leader };
         self.restart_election_timer();
+        self.settle_transfer();
         match leader {
             Some(leader) => info!(self.logger, "{leader} leads term {term} -> follow"),
             None => info!(self.logger, "nobody is known to lead term {term} -> follow"),
+        }
+    }
+
+    /// Stops leading within its term.
+    pub(super) fn step_down(&mut self) {
+        if self.is_leader() {
+            self.become_follower(self.term, None);
+        }
+    }
+
+    /// A follower that is told to stop following.
+    pub(super) fn forget_leader(&mut self) {
+        if let Role::Follower { leader } = &mut self.role {
+            *leader = None;
+            self.reads.lose_asked();
         }
     }
 
@@ -61,10 +77,14 @@ impl Raft {
             progress,
             reads: LeaderReads::default(),
             accepted: AcceptedForwards::default(),
+            transfer: None,
+            // Any entry from before may be a change, and is not known to be committed.
+            latest_change: last.index,
             first_of_term: opening.index,
             uncommitted_bytes: 0,
             heartbeat_elapsed: 0,
         }));
+        self.settle_transfer();
         self.restart_election_timer();
         info!(self.logger, "a quorum voted for it -> lead term {}", self.term; "last" => %last);
     }
@@ -73,6 +93,7 @@ impl Raft {
     fn leave_role(&mut self) {
         if let Role::Leader(leader) = &mut self.role {
             self.reads.lose(leader.reads.local_ids());
+            self.handed_over = leader.transfer.take();
         }
         self.reads.lose_asked();
     }

@@ -1,11 +1,12 @@
 //! From the wire to the domain types, checking everything.
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use super::{CAMPAIGN_TRANSFER, COMMIT_NOTICE, EMPTY_COMMAND, WireError, proto};
 use crate::consensus::{
-    Context, Echo, Entries, Entry, EntryId, EntryKind, Envelope, LogIndex, Membership, Message, NodeId,
-    Proposal, Snapshot, Term,
+    ChangeStep, ConfChange, Context, Echo, Entries, Entry, EntryId, EntryKind, Envelope, LogIndex,
+    Membership, Message, NodeId, Proposal, Snapshot, Term, Transition,
     quorum::{Joint, Majority},
 };
 
@@ -48,6 +49,8 @@ fn message(wire: proto::Message) -> Result<Message, WireError> {
             let proposals: Result<Vec<_>, _> = wire.entries.into_iter().map(proposal).collect();
             Message::Propose { proposals: proposals? }
         }
+        Type::TransferLeader => Message::TransferRequest,
+        Type::TimeoutNow => Message::TimeoutNow,
         Type::ReadIndex => Message::ReadIndex { token: token(wire.entries, "read_index")? },
         Type::ReadIndexResp => {
             Message::ReadIndexResponse { token: token(wire.entries, "read_index_response")?, index }
@@ -57,27 +60,62 @@ fn message(wire: proto::Message) -> Result<Message, WireError> {
 
 fn entry(wire: proto::Entry) -> Result<Entry, WireError> {
     let id = EntryId::new(wire.term, wire.index);
-    let (kind, context) = kind_and_context(&wire)?;
-    Ok(Entry { id, kind, context, data: wire.data })
+    let Proposal { kind, context, data } = content(wire)?;
+    Ok(Entry { id, kind, context, data })
 }
 
 fn proposal(wire: proto::Entry) -> Result<Proposal, WireError> {
-    let (kind, context) = kind_and_context(&wire)?;
+    let proposal = content(wire)?;
     // Only leaders open terms: from anybody else, no bytes are a command of no bytes.
-    let kind = if kind == EntryKind::Blank { EntryKind::Normal } else { kind };
-    Ok(Proposal { kind, context, data: wire.data })
+    let kind = if proposal.kind == EntryKind::Blank { EntryKind::Normal } else { proposal.kind };
+    Ok(Proposal { kind, ..proposal })
 }
 
-fn kind_and_context(wire: &proto::Entry) -> Result<(EntryKind, Context), WireError> {
+fn content(wire: proto::Entry) -> Result<Proposal, WireError> {
     let unknown = |_| WireError::UnknownEntryType(wire.entry_type);
-    let kind = match proto::EntryType::try_from(wire.entry_type).map_err(unknown)? {
-        proto::EntryType::Normal if wire.data.is_empty() && wire.context.is_empty() => EntryKind::Blank,
-        proto::EntryType::Normal => EntryKind::Normal,
-        proto::EntryType::ConfChange => EntryKind::ConfChange,
-        proto::EntryType::ConfChangeV2 => EntryKind::ConfChangeV2,
+    let (kind, data) = match proto::EntryType::try_from(wire.entry_type).map_err(unknown)? {
+        proto::EntryType::Normal if wire.data.is_empty() && wire.context.is_empty() => {
+            (EntryKind::Blank, wire.data)
+        }
+        proto::EntryType::Normal => (EntryKind::Normal, wire.data),
+        proto::EntryType::ConfChange => (EntryKind::ConfChange, single_change(wire.data)?.to_data()),
+        proto::EntryType::ConfChangeV2 => (EntryKind::ConfChange, change(wire.data)?.to_data()),
     };
-    let is_mark = kind == EntryKind::Normal && wire.data.is_empty() && wire.context == EMPTY_COMMAND;
-    Ok((kind, if is_mark { Context::NONE } else { Context::new(wire.context.clone()) }))
+    let is_mark = kind == EntryKind::Normal && data.is_empty() && wire.context == EMPTY_COMMAND;
+    let context = if is_mark { Context::NONE } else { Context::new(wire.context) };
+    Ok(Proposal { kind, context, data })
+}
+
+fn single_change(data: Bytes) -> Result<ConfChange, WireError> {
+    let wire = proto::ConfChange::decode(data)?;
+    let step = step(wire.change_type, wire.node_id)?;
+    Ok(ConfChange { context: wire.context, ..ConfChange::single(step) })
+}
+
+fn change(data: Bytes) -> Result<ConfChange, WireError> {
+    use proto::ConfChangeTransition as Wire;
+    let wire = proto::ConfChangeV2::decode(data)?;
+    let unknown = |_| WireError::UnknownChangeType(wire.transition);
+    let transition = match Wire::try_from(wire.transition).map_err(unknown)? {
+        Wire::Auto => Transition::Auto,
+        Wire::Implicit => Transition::Implicit,
+        Wire::Explicit => Transition::Explicit,
+    };
+    let steps: Result<_, _> = wire.changes.iter().map(|c| step(c.change_type, c.node_id)).collect();
+    Ok(ConfChange { transition, steps: steps?, context: wire.context })
+}
+
+fn step(change_type: i32, node: u64) -> Result<ChangeStep, WireError> {
+    use proto::ConfChangeType as Type;
+    if node == 0 {
+        return Err(WireError::Nobody);
+    }
+    let node = NodeId(node);
+    match Type::try_from(change_type).map_err(|_| WireError::UnknownChangeType(change_type))? {
+        Type::AddVoter => Ok(ChangeStep::AddVoter(node)),
+        Type::Remove => Ok(ChangeStep::Remove(node)),
+        Type::AddLearner => Ok(ChangeStep::AddLearner(node)),
+    }
 }
 
 fn token(entries: Vec<proto::Entry>, message: &'static str) -> Result<Bytes, WireError> {

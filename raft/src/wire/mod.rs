@@ -57,6 +57,9 @@ pub enum WireError {
     /// A kind of entry that does not exist.
     #[error("no entry is of type {0}")]
     UnknownEntryType(i32),
+    /// A kind of change of membership, or of transition, that does not exist.
+    #[error("no change of membership is of type {0}")]
+    UnknownChangeType(i32),
     /// Sender or receiver are missing.
     #[error("the message does not say who sent it, or to whom")]
     Nobody,

@@ -24,6 +24,52 @@ pub(super) enum EntryType {
     ConfChangeV2 = 2,
 }
 
+/// The data of an entry that changes the membership by one node.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ConfChange {
+    #[prost(enumeration = "ConfChangeType", tag = "2")]
+    pub(super) change_type: i32,
+    #[prost(uint64, tag = "3")]
+    pub(super) node_id: u64,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(super) context: Bytes,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(super) struct ConfChangeSingle {
+    #[prost(enumeration = "ConfChangeType", tag = "1")]
+    pub(super) change_type: i32,
+    #[prost(uint64, tag = "2")]
+    pub(super) node_id: u64,
+}
+
+/// The data of an entry that changes the membership by any number of nodes.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ConfChangeV2 {
+    #[prost(enumeration = "ConfChangeTransition", tag = "1")]
+    pub(super) transition: i32,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) changes: Vec<ConfChangeSingle>,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(super) context: Bytes,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, prost::Enumeration)]
+#[repr(i32)]
+pub(super) enum ConfChangeType {
+    AddVoter = 0,
+    Remove = 1,
+    AddLearner = 2,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, prost::Enumeration)]
+#[repr(i32)]
+pub(super) enum ConfChangeTransition {
+    Auto = 0,
+    Implicit = 1,
+    Explicit = 2,
+}
+
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ConfState {
     #[prost(uint64, repeated, tag = "1")]
@@ -70,6 +116,8 @@ pub(super) enum MessageType {
     Snapshot = 7,
     Heartbeat = 8,
     HeartbeatResponse = 9,
+    TransferLeader = 13,
+    TimeoutNow = 14,
     ReadIndex = 15,
     ReadIndexResp = 16,
     RequestPreVote = 17,

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::{WireError, decode, encode};
 use crate::consensus::{
-    Context, Echo, Entries, Entry, EntryId, EntryKind, Envelope, LogIndex, Membership, Message, NodeId,
-    Proposal, Snapshot, Term,
+    ChangeStep, ConfChange, Context, Echo, Entries, Entry, EntryId, EntryKind, Envelope, LogIndex,
+    Membership, Message, NodeId, Proposal, Snapshot, Term, Transition,
 };
 
 fn over_the_wire(envelope: &Envelope) -> Result<Envelope, WireError> {
@@ -27,9 +27,23 @@ fn index() -> impl Strategy<Value = LogIndex> {
     any::<u64>().prop_map(LogIndex)
 }
 
+fn change() -> impl Strategy<Value = ConfChange> {
+    let transition = prop::sample::select(vec![Transition::Auto, Transition::Implicit, Transition::Explicit]);
+    let step = (0..3, 1..u64::MAX).prop_map(|(kind, node)| match kind {
+        0 => ChangeStep::AddVoter(NodeId(node)),
+        1 => ChangeStep::AddLearner(NodeId(node)),
+        _ => ChangeStep::Remove(NodeId(node)),
+    });
+    (transition, prop::collection::vec(step, 0..4), bytes())
+        .prop_map(|(transition, steps, context)| ConfChange { transition, steps, context })
+}
+
 fn proposal() -> impl Strategy<Value = Proposal> {
-    let kind = prop::sample::select(vec![EntryKind::Normal, EntryKind::ConfChange, EntryKind::ConfChangeV2]);
-    (kind, prop::collection::vec(any::<u8>(), 2..20), bytes()).prop_map(|(kind, context, data)| Proposal {
+    let content = prop_oneof![
+        bytes().prop_map(|data| (EntryKind::Normal, data)),
+        change().prop_map(|change| (EntryKind::ConfChange, change.to_data())),
+    ];
+    (content, prop::collection::vec(any::<u8>(), 2..20)).prop_map(|((kind, data), context)| Proposal {
         kind,
         context: Context::new(Bytes::from(context)),
         data,
@@ -75,6 +89,8 @@ fn message() -> impl Strategy<Value = Message> {
         index().prop_map(|commit| Message::CommitNotice { commit }),
         prop::collection::vec(proposal(), 0..4).prop_map(|proposals| Message::Propose { proposals }),
         prop::collection::vec(any::<u64>(), 0..4).prop_map(|sequences| Message::ProposeRefused { sequences }),
+        Just(Message::TransferRequest),
+        Just(Message::TimeoutNow),
         bytes().prop_map(|token| Message::ReadIndex { token }),
         (bytes(), index()).prop_map(|(token, index)| Message::ReadIndexResponse { token, index }),
     ]
@@ -145,7 +161,7 @@ fn what_no_node_sends_is_refused_with_the_reason() {
     let refused = |bytes: &'static [u8]| decode(Bytes::from_static(bytes)).unwrap_err();
     assert_eq!(refused(&[]), WireError::Nobody);
     assert_eq!(refused(&[0x10, 2, 0x18, 1]), WireError::UnknownType(0));
-    assert_eq!(refused(&[0x08, 13, 0x10, 2, 0x18, 1]), WireError::UnknownType(13));
+    assert_eq!(refused(&[0x08, 12, 0x10, 2, 0x18, 1]), WireError::UnknownType(12));
     assert!(matches!(refused(&[0x08, 7, 0x10, 2, 0x18, 1]), WireError::Missing { field: "a snapshot", .. }));
     assert!(matches!(refused(&[0x08, 15, 0x10, 2, 0x18, 1]), WireError::Missing { .. }));
     assert!(matches!(refused(&[0xff]), WireError::Malformed(_)));

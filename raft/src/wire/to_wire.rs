@@ -1,10 +1,12 @@
 //! From the domain types to the wire.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use prost::Message as _;
 
 use super::{CAMPAIGN_TRANSFER, COMMIT_NOTICE, EMPTY_COMMAND, proto};
 use crate::consensus::{
-    Entry, EntryId, EntryKind, Envelope, Membership, Message, NodeId, Proposal, Snapshot,
+    ChangeStep, ConfChange, Entry, EntryId, EntryKind, Envelope, Membership, Message, NodeId, Proposal,
+    Snapshot, Transition,
 };
 
 impl From<&Envelope> for proto::Message {
@@ -62,6 +64,8 @@ fn body(message: &Message) -> proto::Message {
         Message::ProposeRefused { sequences } => {
             proto::Message { reject: true, context: packed(sequences), ..of_type(Type::Propose) }
         }
+        Message::TransferRequest => of_type(Type::TransferLeader),
+        Message::TimeoutNow => of_type(Type::TimeoutNow),
         Message::ReadIndex { token } => {
             proto::Message { entries: vec![carrying(token)], ..of_type(Type::ReadIndex) }
         }
@@ -93,14 +97,34 @@ fn proposal(proposal: &Proposal) -> proto::Entry {
 }
 
 fn proposed(kind: EntryKind, context: Bytes, data: &Bytes) -> proto::Entry {
-    let (entry_type, mark) = match kind {
-        EntryKind::Normal if data.is_empty() => (proto::EntryType::Normal, EMPTY_COMMAND),
-        EntryKind::Normal | EntryKind::Blank => (proto::EntryType::Normal, &b""[..]),
-        EntryKind::ConfChange => (proto::EntryType::ConfChange, &b""[..]),
-        EntryKind::ConfChangeV2 => (proto::EntryType::ConfChangeV2, &b""[..]),
+    let (entry_type, data) = match kind {
+        EntryKind::Normal | EntryKind::Blank => (proto::EntryType::Normal, data.clone()),
+        EntryKind::ConfChange => (proto::EntryType::ConfChangeV2, conf_change(data)),
     };
-    let context = if context.is_empty() { Bytes::from_static(mark) } else { context };
-    proto::Entry { entry_type: entry_type.into(), data: data.clone(), context, ..proto::Entry::default() }
+    let needs_mark = kind == EntryKind::Normal && data.is_empty() && context.is_empty();
+    let context = if needs_mark { Bytes::from_static(EMPTY_COMMAND) } else { context };
+    proto::Entry { entry_type: entry_type.into(), data, context, ..proto::Entry::default() }
+}
+
+fn conf_change(data: &Bytes) -> Bytes {
+    // What is no change here is none there either: the receiver refuses it.
+    let Some(change) = ConfChange::from_data(data) else { return data.clone() };
+    let single = |step: &ChangeStep| {
+        let (change_type, node) = match step {
+            ChangeStep::AddVoter(node) => (proto::ConfChangeType::AddVoter, node),
+            ChangeStep::Remove(node) => (proto::ConfChangeType::Remove, node),
+            ChangeStep::AddLearner(node) => (proto::ConfChangeType::AddLearner, node),
+        };
+        proto::ConfChangeSingle { change_type: change_type.into(), node_id: node.0 }
+    };
+    let transition = match change.transition {
+        Transition::Auto => proto::ConfChangeTransition::Auto,
+        Transition::Implicit => proto::ConfChangeTransition::Implicit,
+        Transition::Explicit => proto::ConfChangeTransition::Explicit,
+    };
+    let changes = change.steps.iter().map(single).collect();
+    let wire = proto::ConfChangeV2 { transition: transition.into(), changes, context: change.context };
+    Bytes::from(wire.encode_to_vec())
 }
 
 fn carrying(token: &Bytes) -> proto::Entry {

@@ -19,7 +19,7 @@ use writes::Writes;
 use super::{
     config::Config,
     entries::Entries,
-    entry::{Entry, Proposal},
+    entry::{Entry, EntryKind, Proposal},
     runs::Runs,
     storage::{Snapshot, Storage, StorageError},
     types::{EntryId, LogIndex, Term},
@@ -34,6 +34,8 @@ pub(super) struct Log {
     /// The last entry that a snapshot from the leader replaced, while its write is under way: storage still
     /// holds the log from before.
     installing: Option<EntryId>,
+    /// No change of membership stands beyond this index. There may be none at it, if it was overwritten.
+    latest_change: LogIndex,
     committed: LogIndex,
     /// The last entry that a Ready handed out to be applied.
     applying: LogIndex,
@@ -57,12 +59,14 @@ impl Log {
     ) -> Result<Self, StorageError> {
         let last = storage.last_index()?;
         let last = EntryId { term: storage.term(last)?, index: last };
+        let latest_change = latest_change(&*storage, applied, last.index)?;
         Ok(Self {
             storage,
             runs: Runs::after(last),
             writes: Writes::after(last.index),
             snapshot: None,
             installing: None,
+            latest_change,
             committed,
             applying: applied,
             applied,
@@ -89,6 +93,11 @@ impl Log {
     /// How far the log is durable on this node.
     pub(super) fn durable(&self) -> LogIndex {
         self.writes.durable()
+    }
+
+    /// No change of membership stands in the log beyond this index.
+    pub(super) fn latest_change(&self) -> LogIndex {
+        self.latest_change
     }
 
     /// Whether a snapshot of the leader's is being written, so that this log is about to be another.
@@ -140,6 +149,9 @@ impl Log {
     /// Appends a proposal in `term`, as its leader does.
     pub(super) fn propose(&mut self, term: Term, proposal: Proposal) -> EntryId {
         let id = EntryId { term, index: self.last_index().next() };
+        if proposal.kind == EntryKind::ConfChange {
+            self.latest_change = id.index;
+        }
         self.runs.push(proposal.into_entry(id));
         id
     }
@@ -172,6 +184,9 @@ impl Log {
         debug_assert_eq!(entries.first_id().map(|id| id.index), Some(previous.index.next()), "no gap");
         if previous != self.last_id() {
             self.writes.truncate(previous.index.next());
+        }
+        if let Some(change) = entries.latest_change() {
+            self.latest_change = self.latest_change.max(change);
         }
         self.runs.replace_tail(previous, entries);
     }
@@ -248,6 +263,11 @@ impl Log {
         Write { number, snapshot }
     }
 
+    /// One tick; for how many no write was done, while some were under way.
+    pub(super) fn tick_writes(&mut self) -> u32 {
+        self.writes.tick()
+    }
+
     /// Everything up to write `number` is durable.
     pub(super) fn on_written(&mut self, number: u64) {
         self.writes.finish(number);
@@ -299,4 +319,21 @@ impl Log {
         let keep_after = self.applied.min(self.durable());
         self.runs.release(keep_after, self.max_bytes_in_memory);
     }
+}
+
+/// Where the last change of membership after `applied` stands, in what storage holds; `applied` if there is none.
+fn latest_change(storage: &dyn Storage, applied: LogIndex, last: LogIndex) -> Result<LogIndex, StorageError> {
+    /// Read at a time, so that a long log that waits to be applied is never in memory as a whole.
+    const CHUNK_BYTES: usize = 1 << 20;
+    let (mut seen, mut latest) = (applied, applied);
+    while seen < last {
+        let entries = storage.entries(seen.next(), last, CHUNK_BYTES)?;
+        let changes = entries.iter().filter(|entry| entry.kind == EntryKind::ConfChange);
+        latest = changes.map(|entry| entry.id.index).fold(latest, LogIndex::max);
+        seen = entries.last_id().map(|id| id.index).filter(|last| *last > seen).ok_or(
+            // An empty answer would not bring us any further.
+            StorageError::Unavailable(seen.next()),
+        )?;
+    }
+    Ok(latest)
 }

@@ -17,6 +17,8 @@ pub(super) struct Writes {
     pending: VecDeque<PendingWrite>,
     /// The log is durable up to here.
     durable: LogIndex,
+    /// For how long no write was done while some were under way, in ticks.
+    stalled_ticks: u32,
 }
 
 struct PendingWrite {
@@ -29,7 +31,7 @@ struct PendingWrite {
 impl Writes {
     /// A log whose entries up to `last` are durable.
     pub(super) fn after(last: LogIndex) -> Self {
-        Self { next_number: 1, handed_out: last, pending: VecDeque::new(), durable: last }
+        Self { next_number: 1, handed_out: last, pending: VecDeque::new(), durable: last, stalled_ticks: 0 }
     }
 
     pub(super) fn handed_out(&self) -> LogIndex {
@@ -49,6 +51,12 @@ impl Writes {
         for write in &mut self.pending {
             write.last = write.last.min(index.previous());
         }
+    }
+
+    /// One tick; for how many no write was done, while some were under way.
+    pub(super) fn tick(&mut self) -> u32 {
+        self.stalled_ticks = if self.pending.is_empty() { 0 } else { self.stalled_ticks + 1 };
+        self.stalled_ticks
     }
 
     /// A snapshot replaces the log up to `index`; nothing counts as durable until it is written.
@@ -74,6 +82,7 @@ impl Writes {
             written = self.pending.pop_front().map(|write| write.last);
         }
         let Some(written) = written else { return };
+        self.stalled_ticks = 0;
         let unreplaced = self.pending.iter().map(|write| write.after).min().unwrap_or(written);
         self.durable = self.durable.max(written.min(unreplaced));
     }

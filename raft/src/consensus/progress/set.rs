@@ -16,6 +16,15 @@ impl ProgressSet {
         Self { followers }
     }
 
+    pub(in crate::consensus) fn insert(&mut self, node: NodeId, progress: Progress) {
+        self.followers.push((node, progress));
+        self.followers.sort_unstable_by_key(|(node, _)| *node);
+    }
+
+    pub(in crate::consensus) fn retain(&mut self, mut keep: impl FnMut(NodeId) -> bool) {
+        self.followers.retain(|(node, _)| keep(*node));
+    }
+
     fn position(&self, node: NodeId) -> Option<usize> {
         self.followers.iter().position(|(follower, _)| *follower == node)
     }

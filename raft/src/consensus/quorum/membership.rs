@@ -39,3 +39,20 @@ impl Membership {
         all.into_iter()
     }
 }
+
+impl std::fmt::Display for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |nodes: &[NodeId]| nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(" ");
+        write!(f, "voters=[{}]", list(self.voters.incoming.voters()))?;
+        if self.voters.is_joint() {
+            write!(f, " outgoing=[{}]", list(self.voters.outgoing.voters()))?;
+        }
+        if !self.learners.is_empty() {
+            write!(f, " learners=[{}]", list(&self.learners))?;
+        }
+        if !self.learners_next.is_empty() {
+            write!(f, " learners_next=[{}]", list(&self.learners_next))?;
+        }
+        if self.auto_leave { f.write_str(" auto_leave") } else { Ok(()) }
+    }
+}
