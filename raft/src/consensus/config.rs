@@ -39,6 +39,23 @@ pub struct Config {
     /// from a leader do not vote (thesis §6.2, §4.2.3). Default: true.
     pub check_quorum: bool,
 
+    /// Let a leader answer [lease reads](super::RawNode::read_lease) from its own clock, without a round of heartbeats
+    /// (thesis §6.4.1). Needs `check_quorum`. Default: false.
+    ///
+    /// Sound only as long as clocks run at nearly the same rate: in the time in which this node counts three quarters
+    /// of `election_ticks`, no voter may count all of them. A driver that lets ticks out, because its process stood
+    /// still, must say so ([`expire_lease`](super::RawNode::expire_lease)). All nodes must be given the same setting:
+    /// it also keeps a node from voting for the first `election_ticks` after a restart, since it may have promised
+    /// a leader its loyalty before.
+    pub lease_reads: bool,
+
+    /// Which of two equally up-to-date nodes is preferred as leader: a voter refuses a candidate of lower priority
+    /// than its own, unless that has more of the log. Default: 0 for all, which prefers nobody.
+    ///
+    /// Should the preferred nodes be down, the others still elect one of their own; but a high priority on a node that
+    /// is up and cannot be reached by all makes elections take longer.
+    pub priority: i64,
+
     /// Pass a follower's proposals on to the leader, rather than refuse them. Default: true.
     pub forward_proposals: bool,
 
@@ -107,6 +124,9 @@ pub enum ConfigError {
     /// A timeout of no ticks.
     #[error("{0} is 0: give it at least one")]
     Zero(&'static str),
+    /// A lease is only as good as the followers' loyalty.
+    #[error("lease_reads needs check_quorum: without it, followers may elect another leader at any time")]
+    LeaseWithoutCheckQuorum,
     /// Followers would give their leader up between two of its heartbeats.
     #[error(
         "election_ticks ({election_ticks}) must be greater than heartbeat_ticks ({heartbeat_ticks}): ten times is usual"
@@ -130,6 +150,8 @@ impl Config {
             heartbeat_ticks: 1,
             pre_vote: true,
             check_quorum: true,
+            lease_reads: false,
+            priority: 0,
             forward_proposals: true,
             max_message_bytes: 1 << 20,
             max_inflight_messages: 256,
@@ -161,6 +183,9 @@ impl Config {
         if let Some((name, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
             return Err(ConfigError::Zero(name));
         }
+        if self.lease_reads && !self.check_quorum {
+            return Err(ConfigError::LeaseWithoutCheckQuorum);
+        }
         let (election_ticks, heartbeat_ticks) = (self.election_ticks, self.heartbeat_ticks);
         if election_ticks <= heartbeat_ticks {
             return Err(ConfigError::ElectionNotAfterHeartbeat { election_ticks, heartbeat_ticks });
@@ -180,6 +205,8 @@ mod tests {
         assert_eq!(Config { id: NodeId(0), ..sound }.validate(), Err(ConfigError::ZeroId));
         let hasty = Config { election_ticks: 1, ..sound }.validate();
         assert!(matches!(hasty, Err(ConfigError::ElectionNotAfterHeartbeat { .. })));
+        let f3_lease_without_loyalty = Config { lease_reads: true, check_quorum: false, ..sound }.validate();
+        assert_eq!(f3_lease_without_loyalty, Err(ConfigError::LeaseWithoutCheckQuorum));
         let windowless = Config { max_inflight_messages: 0, ..sound };
         assert_eq!(windowless.validate(), Err(ConfigError::Zero("max_inflight_messages")));
     }

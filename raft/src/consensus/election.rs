@@ -13,6 +13,13 @@ use super::{
     types::{EntryId, NodeId, Term},
 };
 
+/// What a candidate has to offer.
+#[derive(Clone, Copy)]
+pub(super) struct Claim {
+    pub(super) last: EntryId,
+    pub(super) priority: i64,
+}
+
 impl Raft {
     /// One tick on a node that does not lead.
     pub(super) fn tick_election(&mut self) {
@@ -64,23 +71,34 @@ impl Raft {
 
     fn ask_for_pre_votes(&mut self) {
         self.become_pre_candidate();
-        let last = self.log.last_id();
+        let Claim { last, priority } = self.claim();
         // The request speaks of the term in which this node would stand.
         let term = self.term.next();
         for voter in self.other_voters() {
-            self.send_in_term(voter, term, Message::PreVoteRequest { last });
+            self.send_in_term(voter, term, Message::PreVoteRequest { last, priority });
         }
         self.count_pre_vote(self.id, true);
     }
 
     fn ask_for_votes(&mut self, transfer: bool) {
         self.become_candidate();
-        let last = self.log.last_id();
+        let Claim { last, priority } = self.claim();
         for voter in self.other_voters() {
             // Not before its own vote is durable: else, after a crash, it could vote for another in this term.
-            self.send_after_write(voter, Message::VoteRequest { last, transfer });
+            self.send_after_write(voter, Message::VoteRequest { last, priority, transfer });
         }
         self.count_vote(self.id, true);
+    }
+
+    fn claim(&self) -> Claim {
+        Claim { last: self.log.last_id(), priority: self.config.priority }
+    }
+
+    /// §5.4.1: a candidate must be at least as up to date as the voter. If it is no more than that, the voter may
+    /// prefer others.
+    fn accepts(&self, claim: Claim) -> bool {
+        let own = self.log.last_id();
+        claim.last > own || (claim.last == own && claim.priority >= self.config.priority)
     }
 
     fn other_voters(&self) -> Vec<NodeId> {
@@ -90,35 +108,43 @@ impl Raft {
     /// Whether this node has lately heard from a leader, or leads with a quorum: then nobody needs another one
     /// (thesis §4.2.3), and a node that only lost its own link does not get votes.
     pub(super) fn has_living_leader(&self) -> bool {
+        if self.is_bound_by_past_lease() {
+            return true;
+        }
         self.config.check_quorum
             && self.leader().is_some()
             && self.election_elapsed < self.config.election_ticks
     }
 
+    /// Before a restart, this node may have answered a heartbeat on which a leader's lease rests.
+    fn is_bound_by_past_lease(&self) -> bool {
+        self.config.lease_reads && self.ticks < u64::from(self.config.election_ticks)
+    }
+
     /// Answers a node that asks whether we would vote for it in `term`. Changes nothing here.
-    pub(super) fn on_pre_vote_request(&mut self, candidate: NodeId, term: Term, last: EntryId) {
+    pub(super) fn on_pre_vote_request(&mut self, candidate: NodeId, term: Term, claim: Claim) {
         let vote_is_free = term > self.term || self.vote == Some(candidate);
-        let candidate_is_current = last >= self.log.last_id();
+        let candidate_is_current = self.accepts(claim);
         if vote_is_free && candidate_is_current && !self.has_living_leader() {
             debug!(self.logger, "{candidate} could win term {term} -> grant pre-vote");
             // Of the same term as the request, or the candidate would think it late.
             self.send_in_term(candidate, term, Message::PreVoteResponse { granted: true });
         } else {
             // With our own term, so that a candidate that is behind catches up and can win the next time.
-            self.explain_refusal(candidate, last);
+            self.explain_refusal(candidate, claim);
             self.send(candidate, Message::PreVoteResponse { granted: false });
         }
     }
 
     /// Answers a candidate that asks for our vote in the current term.
-    pub(super) fn on_vote_request(&mut self, candidate: NodeId, last: EntryId) {
+    pub(super) fn on_vote_request(&mut self, candidate: NodeId, claim: Claim) {
         // §5.2: each server votes for at most one candidate in a term, first come, first served.
         let vote_is_free = match self.vote {
             Some(voted_for) => voted_for == candidate,
             None => self.leader().is_none(),
         };
         // §5.4.1: the voter denies its vote if its own log is more up to date.
-        let candidate_is_current = last >= self.log.last_id();
+        let candidate_is_current = self.accepts(claim);
 
         let granted = vote_is_free && candidate_is_current && !self.log.is_installing();
         if granted {
@@ -126,15 +152,20 @@ impl Raft {
             self.vote = Some(candidate);
             self.restart_election_timer();
         } else {
-            self.explain_refusal(candidate, last);
+            self.explain_refusal(candidate, claim);
         }
         self.send_after_write(candidate, Message::VoteResponse { granted });
     }
 
-    fn explain_refusal(&self, candidate: NodeId, last: EntryId) {
+    fn explain_refusal(&self, candidate: NodeId, Claim { last, priority }: Claim) {
         let own = self.log.last_id();
         if last < own {
             debug!(self.logger, "{candidate}'s log {last} is behind {own} -> refuse");
+        } else if !self.accepts(Claim { last, priority }) {
+            debug!(
+                self.logger,
+                "{candidate}'s priority {priority} is below {} -> refuse", self.config.priority
+            );
         } else if let Some(leader) = self.leader() {
             debug!(self.logger, "{leader} leads -> refuse {candidate}");
         } else if let Some(voted_for) = self.vote {

@@ -161,6 +161,9 @@ pub enum TransferError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
+    /// A lease read without leases.
+    #[error("lease reads are off: set lease_reads on every node, or read by ReadIndex")]
+    LeaseReadsOff,
     /// Nobody is known to lead: an election is under way, or this node is cut off.
     #[error("no leader is known: try again after an election timeout")]
     NoLeader,

@@ -32,6 +32,8 @@ pub enum Message {
     PreVoteRequest {
         /// The last entry of the sender's log.
         last: EntryId,
+        /// The sender's [`Config::priority`](super::Config::priority).
+        priority: i64,
     },
     /// *Voter → pre-candidate.* The answer. A refusal carries the voter's own term.
     PreVoteResponse {
@@ -42,6 +44,8 @@ pub enum Message {
     VoteRequest {
         /// The last entry of the candidate's log.
         last: EntryId,
+        /// The candidate's [`Config::priority`](super::Config::priority).
+        priority: i64,
         /// The leader itself asked the candidate to stand (§3.10 of the thesis), so its lease is no reason
         /// to refuse.
         transfer: bool,
@@ -169,10 +173,14 @@ impl fmt::Display for Envelope {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PreVoteRequest { last } => write!(f, "PreVoteRequest last={last}"),
+            Self::PreVoteRequest { last, priority } => {
+                write!(f, "PreVoteRequest last={last}{}", Priority(*priority))
+            }
             Self::PreVoteResponse { granted } => write!(f, "PreVoteResponse granted={granted}"),
-            Self::VoteRequest { last, transfer: false } => write!(f, "VoteRequest last={last}"),
-            Self::VoteRequest { last, transfer: true } => write!(f, "VoteRequest last={last} transfer"),
+            Self::VoteRequest { last, priority, transfer } => {
+                let transfer = if *transfer { " transfer" } else { "" };
+                write!(f, "VoteRequest last={last}{}{transfer}", Priority(*priority))
+            }
             Self::VoteResponse { granted } => write!(f, "VoteResponse granted={granted}"),
             Self::AppendRequest { previous, entries, commit } => {
                 write!(f, "AppendRequest previous={previous} entries={entries} commit={commit}")
@@ -192,6 +200,15 @@ impl fmt::Display for Message {
             Self::ReadIndex { .. } => f.write_str("ReadIndex"),
             Self::ReadIndexResponse { index, .. } => write!(f, "ReadIndexResponse index={index}"),
         }
+    }
+}
+
+/// Shown only where somebody has chosen one.
+struct Priority(i64);
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 { Ok(()) } else { write!(f, " priority={}", self.0) }
     }
 }
 

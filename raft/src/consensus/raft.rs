@@ -28,6 +28,8 @@ pub(super) struct Raft {
     pub(super) membership: Membership,
 
     pub(super) role: Role,
+    /// Ticks since this node was made.
+    pub(super) ticks: u64,
     /// Ticks since this node last had a reason not to stand for election; on a leader, since it last saw
     /// that a quorum is with it.
     pub(super) election_elapsed: u32,
@@ -74,6 +76,7 @@ impl Raft {
             log,
             membership: initial.membership,
             role: Role::Follower { leader: None },
+            ticks: 0,
             election_elapsed: 0,
             election_timeout: config.election_ticks,
             forwards: PendingForwards::starting_at(random.random()),
@@ -141,6 +144,7 @@ impl Raft {
 
     /// One tick of the clock.
     pub(super) fn tick(&mut self) {
+        self.ticks += 1;
         self.forwards.tick(self.config.election_ticks);
         self.reads.tick(self.config.election_ticks);
         self.tick_handed_over();

@@ -131,7 +131,8 @@ impl RawNode {
     }
 
     /// Stops following its leader, without a new term: this node no longer refuses to vote because the leader is
-    /// alive. For who knows by other means that it is not. It follows again at the leader's next sign of life.
+    /// alive. For who knows by other means that it is not. It follows again at the leader's next sign of life. With
+    /// [`Config::lease_reads`] nothing happens: the leader's lease rests on this node's word.
     pub fn forget_leader(&mut self) {
         self.checked(Raft::forget_leader);
     }
@@ -143,6 +144,22 @@ impl RawNode {
     /// [`ReadError::NoLeader`] if nobody is known to lead.
     pub fn read_index(&mut self) -> Result<ReadId, ReadError> {
         self.checked(Raft::read_index)
+    }
+
+    /// Begins a read that a leader answers without asking anybody while its lease lasts; without one, and on a
+    /// follower, the same as [`read_index`](Self::read_index).
+    ///
+    /// Linearizable only under the assumption on clocks that [`Config::lease_reads`] states.
+    ///
+    /// # Errors
+    /// [`ReadError`] if leases are off, or nobody is known to lead.
+    pub fn read_lease(&mut self) -> Result<ReadId, ReadError> {
+        self.checked(Raft::read_lease)
+    }
+
+    /// Tells a leader that time has passed without ticks, since its process stood still: it may have been replaced.
+    pub fn expire_lease(&mut self) {
+        self.checked(Raft::expire_lease);
     }
 
     /// Stands for election now, without waiting for the timer.

@@ -31,6 +31,37 @@ impl Raft {
         Ok(id)
     }
 
+    /// Begins a read that a leader answers at once while its lease lasts; anything else is an ordinary read.
+    pub(super) fn read_lease(&mut self) -> Result<ReadId, ReadError> {
+        if !self.config.lease_reads {
+            return Err(ReadError::LeaseReadsOff);
+        }
+        if !self.has_lease() {
+            return self.read_index();
+        }
+        let id = self.reads.next_id();
+        self.reads.end(id, ReadOutcome::At(self.log.committed()));
+        Ok(id)
+    }
+
+    /// Thesis §6.4.1: a quorum has answered a heartbeat that was **sent** less than a lease ago, and everybody in it
+    /// refuses to vote until an election timeout after it **came**. Not while leadership is handed over: the
+    /// target need not wait.
+    fn has_lease(&self) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let lease_ticks = u64::from(self.config.election_ticks) * 3 / 4;
+        let is_fresh = leader.reads.lease_since.is_some_and(|since| self.ticks < since + lease_ticks);
+        is_fresh && leader.transfer.is_none() && self.log.committed() >= leader.first_of_term
+    }
+
+    /// Time has passed that no tick has told of.
+    pub(super) fn expire_lease(&mut self) {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.reads.lease_since = None;
+            leader.reads.lease_rounds.clear();
+        }
+    }
+
     /// A follower asks on behalf of its clients.
     pub(super) fn on_read_index(&mut self, from: NodeId, term: Term, token: Bytes) {
         let is_ours = term == self.term || term == Term::ZERO;
@@ -86,7 +117,7 @@ impl Raft {
     pub(super) fn finish_reads(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
         let (id, round) = (self.id, leader.reads.round);
-        if leader.reads.waiting.is_empty() {
+        if leader.reads.waiting.is_empty() && leader.reads.lease_rounds.is_empty() {
             return;
         }
         let progress = &leader.progress;
@@ -94,6 +125,7 @@ impl Raft {
             if node == id { round } else { progress.of(node).map_or(0, |p| p.acknowledged_round) }
         };
         let confirmed = self.membership.voters.agreed(answered);
+        leader.reads.confirm_lease(confirmed);
         while leader.reads.waiting.front().is_some_and(|read| read.round <= confirmed) {
             let Some(read) = leader.reads.waiting.pop_front() else { break };
             match read.reader {
@@ -147,6 +179,10 @@ pub(super) struct LeaderReads {
     waiting: VecDeque<WaitingRead>,
     /// Came before the term's first entry was committed.
     early: Vec<Reader>,
+    /// Rounds that a lease could rest on, and the ticks in which they were sent, oldest first.
+    lease_rounds: VecDeque<(u64, u64)>,
+    /// The tick in which the latest confirmed of them was sent.
+    lease_since: Option<u64>,
 }
 
 struct WaitingRead {
@@ -167,6 +203,24 @@ impl LeaderReads {
             self.is_open = true;
         }
         self.waiting.push_back(WaitingRead { round: self.round, index, reader });
+    }
+
+    /// With leases, every round of heartbeats is counted, also one that no read waits for.
+    pub(super) fn begin_lease_round(&mut self, ticks: u64) {
+        if !self.is_open {
+            self.round += 1;
+        }
+        self.is_open = false;
+        self.lease_rounds.push_back((self.round, ticks));
+    }
+
+    fn confirm_lease(&mut self, confirmed: u64) {
+        while let Some((_, sent)) =
+            self.lease_rounds.front().copied().filter(|(round, _)| *round <= confirmed)
+        {
+            self.lease_rounds.pop_front();
+            self.lease_since = Some(sent);
+        }
     }
 
     pub(super) fn has_unsent_round(&self) -> bool {

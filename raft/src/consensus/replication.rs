@@ -42,9 +42,12 @@ impl Raft {
 
     /// §5.2: heartbeats to all, so that nobody starts an election. They carry what each may commit.
     pub(super) fn send_heartbeats(&mut self) {
-        let committed = self.log.committed();
+        let (committed, ticks) = (self.log.committed(), self.ticks);
         let Role::Leader(leader) = &mut self.role else { return };
         leader.heartbeat_elapsed = 0;
+        if self.config.lease_reads {
+            leader.reads.begin_lease_round(ticks);
+        }
         let echo = leader.reads.echo();
         let mut heartbeats = Vec::new();
         for (node, progress) in leader.progress.iter_mut() {

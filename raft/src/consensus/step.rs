@@ -3,6 +3,7 @@
 use slog::debug;
 
 use super::{
+    election::Claim,
     error::StepError,
     message::{Echo, Envelope, Message},
     raft::Raft,
@@ -105,11 +106,11 @@ impl Raft {
         use RoleKind::{Candidate, Follower, Leader, PreCandidate};
         let role = self.role.kind();
         match (message, role) {
-            (Message::PreVoteRequest { last }, Follower | PreCandidate | Candidate | Leader) => {
-                self.on_pre_vote_request(from, term, last);
+            (Message::PreVoteRequest { last, priority }, Follower | PreCandidate | Candidate | Leader) => {
+                self.on_pre_vote_request(from, term, Claim { last, priority });
             }
-            (Message::VoteRequest { last, .. }, Follower | PreCandidate | Candidate | Leader) => {
-                self.on_vote_request(from, last);
+            (Message::VoteRequest { last, priority, .. }, Follower | PreCandidate | Candidate | Leader) => {
+                self.on_vote_request(from, Claim { last, priority });
             }
             (Message::PreVoteResponse { granted }, PreCandidate) => {
                 return self.on_pre_vote_response(from, term, granted);

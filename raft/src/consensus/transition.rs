@@ -40,7 +40,12 @@ impl Raft {
     }
 
     /// A follower that is told to stop following.
+    ///
+    /// Not with leases: the leader's rests on our word (a vote given now could outrun it).
     pub(super) fn forget_leader(&mut self) {
+        if self.config.lease_reads {
+            return;
+        }
         if let Role::Follower { leader } = &mut self.role {
             *leader = None;
             self.reads.lose_asked();

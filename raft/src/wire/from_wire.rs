@@ -26,10 +26,11 @@ fn message(wire: proto::Message) -> Result<Message, WireError> {
     let (index, commit, granted) = (LogIndex(wire.index), LogIndex(wire.commit), !wire.reject);
     Ok(match kind {
         Type::Hup => return Err(unknown),
-        Type::RequestPreVote => Message::PreVoteRequest { last: id },
+        Type::RequestPreVote => Message::PreVoteRequest { last: id, priority: wire.priority },
         Type::RequestPreVoteResponse => Message::PreVoteResponse { granted },
         Type::RequestVote => {
-            Message::VoteRequest { last: id, transfer: &wire.context[..] == CAMPAIGN_TRANSFER }
+            let transfer = &wire.context[..] == CAMPAIGN_TRANSFER;
+            Message::VoteRequest { last: id, priority: wire.priority, transfer }
         }
         Type::RequestVoteResponse => Message::VoteResponse { granted },
         Type::Append => {

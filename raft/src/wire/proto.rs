@@ -150,4 +150,6 @@ pub(super) struct Message {
     pub(super) reject_hint: u64,
     #[prost(bytes = "bytes", tag = "12")]
     pub(super) context: Bytes,
+    #[prost(int64, tag = "16")]
+    pub(super) priority: i64,
 }

@@ -72,9 +72,10 @@ fn snapshot() -> impl Strategy<Value = Box<Snapshot>> {
 
 fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
-        entry_id().prop_map(|last| Message::PreVoteRequest { last }),
+        (entry_id(), any::<i64>()).prop_map(|(last, priority)| Message::PreVoteRequest { last, priority }),
         any::<bool>().prop_map(|granted| Message::PreVoteResponse { granted }),
-        (entry_id(), any::<bool>()).prop_map(|(last, transfer)| Message::VoteRequest { last, transfer }),
+        (entry_id(), any::<i64>(), any::<bool>())
+            .prop_map(|(last, priority, transfer)| Message::VoteRequest { last, priority, transfer }),
         any::<bool>().prop_map(|granted| Message::VoteResponse { granted }),
         (entry_id(), entries(), index()).prop_map(|(previous, entries, commit)| Message::AppendRequest {
             previous,

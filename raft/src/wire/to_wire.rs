@@ -22,9 +22,12 @@ impl From<&Envelope> for proto::Message {
 fn body(message: &Message) -> proto::Message {
     use proto::MessageType as Type;
     match message {
-        Message::PreVoteRequest { last } => positioned(Type::RequestPreVote, *last),
+        Message::PreVoteRequest { last, priority } => {
+            proto::Message { priority: *priority, ..positioned(Type::RequestPreVote, *last) }
+        }
         Message::PreVoteResponse { granted } => answer(Type::RequestPreVoteResponse, *granted),
-        Message::VoteRequest { last, transfer } => proto::Message {
+        Message::VoteRequest { last, priority, transfer } => proto::Message {
+            priority: *priority,
             context: Bytes::from_static(if *transfer { CAMPAIGN_TRANSFER } else { b"" }),
             ..positioned(Type::RequestVote, *last)
         },
