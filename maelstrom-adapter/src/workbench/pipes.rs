@@ -39,24 +39,22 @@ pub(super) fn read_stdout(
     node_count: usize,
     router: &Sender<FromNode>,
 ) {
-    const CHUNK: usize = 1 << 16;
+    let mut chunk = vec![0; 1 << 16];
     let mut unfinished: Vec<u8> = Vec::new();
     loop {
-        let mut bytes = std::mem::take(&mut unfinished);
-        let old = bytes.len();
-        bytes.resize(old + CHUNK, 0);
-        let count = match stdout.read(&mut bytes[old..]) {
+        let count = match stdout.read(&mut chunk) {
             Ok(count) if count > 0 => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => 0,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Ok(_) | Err(_) => break,
         };
         let arrival = Instant::now();
-        bytes.truncate(old + count);
-        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        unfinished = bytes.split_off(end);
-        if end == 0 {
+        let Some(newline) = chunk[..count].iter().rposition(|byte| *byte == b'\n') else {
+            unfinished.extend_from_slice(&chunk[..count]);
             continue;
-        }
+        };
+        let mut bytes = std::mem::take(&mut unfinished);
+        bytes.extend_from_slice(&chunk[..=newline]);
+        unfinished.extend_from_slice(&chunk[newline + 1..count]);
         let news = match parse_lines(&bytes, node, node_count) {
             Ok(lines) => FromNode::Batch(Batch { node, arrival, bytes: Arc::new(bytes), lines }),
             Err(violation) => FromNode::Violation(violation),

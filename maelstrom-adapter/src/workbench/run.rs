@@ -30,7 +30,7 @@ use super::wire::{Answer, Destination, Reply, Request, request_line};
 use super::workload::Workload;
 
 /// Timers that are due within this time share one turn of the loop, and their messages one write.
-const TIMER_GRAIN: Duration = Duration::from_micros(250);
+const TIMER_GRAIN: Duration = Duration::from_micros(500);
 
 /// A rate that was missed for longer than this is not made up for.
 const CATCH_UP: Duration = Duration::from_millis(10);
