@@ -63,7 +63,7 @@ impl Workload {
         (key, if is_reader { Request::Read } else { self.change() })
     }
 
-    /// A client of row `row` was replaced, because the outcome of its request is unknown.
+    /// A client of row `row` was replaced, because the outcome of its change is unknown.
     pub(super) fn replaced(&mut self, row: usize) {
         let group_index = self.group_of(row);
         let group = &mut self.groups[group_index];
