@@ -26,12 +26,16 @@ pub(super) fn initialize(cluster: &mut Cluster, network: &mut Network, count: us
     while let Some(silent) = initialized.iter().position(|is_initialized| !is_initialized) {
         cluster.flush();
         let wake = network.next_due().map_or(deadline, |due| due.min(deadline));
-        match cluster.news().recv_deadline(wake) {
-            Ok(FromNode::Batch(batch)) => accept(batch, network, &mut initialized)?,
-            Ok(FromNode::Violation(violation)) => return Err(Error::Protocol { violation }),
-            Ok(FromNode::Ended(node)) => return Err(ended_early(cluster, node)),
-            Err(_) if Instant::now() >= deadline => return Err(no_init(cluster, silent)),
-            Err(_) => {}
+        let news = cluster.news(wake);
+        if news.is_empty() && Instant::now() >= deadline {
+            return Err(no_init(cluster, silent));
+        }
+        for news in news {
+            match news {
+                FromNode::Batch(batch) => accept(batch, network, &mut initialized)?,
+                FromNode::Violation(violation) => return Err(Error::Protocol { violation }),
+                FromNode::Ended(node) => return Err(ended_early(cluster, node)),
+            }
         }
         while let Some(message) = network.due(Instant::now()) {
             cluster.send(message.to, message.line());

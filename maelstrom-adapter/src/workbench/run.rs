@@ -151,10 +151,7 @@ impl Run<'_> {
     /// Waits for lines of nodes until something is due, and routes all lines that are there.
     fn wait(&mut self, now: Instant) {
         let due = self.next_due(now).max(now + TIMER_GRAIN);
-        // On a time-out there is nothing to route; the channel stays connected while the cluster lives.
-        let Ok(first) = self.cluster.news().recv_deadline(due) else { return };
-        let rest: Vec<FromNode> = self.cluster.news().try_iter().collect();
-        for news in std::iter::once(first).chain(rest) {
+        for news in self.cluster.news(due) {
             match news {
                 FromNode::Batch(batch) => self.route(batch),
                 FromNode::Violation(violation) => self.violation(violation),
