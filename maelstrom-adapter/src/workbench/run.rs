@@ -127,7 +127,7 @@ impl Run<'_> {
             self.deliver(now);
             self.give_up(now);
             self.trouble(now);
-            self.issue(now);
+            self.send_requests(now);
             self.cluster.flush();
             self.progress.show(now, &self.nemesis);
             let is_over = now >= self.end && !self.clients.any_outstanding();
@@ -259,7 +259,7 @@ impl Run<'_> {
         }
     }
 
-    fn issue(&mut self, now: Instant) {
+    fn send_requests(&mut self, now: Instant) {
         while self.next_operation <= now && now < self.end {
             let Some(row) = self.clients.draw_idle() else { break };
             let (key, request) = self.workload.next(row);
