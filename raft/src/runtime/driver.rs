@@ -29,7 +29,7 @@ use crate::{
 /// ```text
 /// loop {
 ///     on_message, on_tick, propose, query, …        as they come
-///     run(transport)                                carries out what the node then wants
+///     run(transport)                                carries out what the node then wants, while it has_work
 ///     take_snapshot_task → run it anywhere → on_snapshot_made
 /// }
 /// ```
@@ -55,6 +55,9 @@ pub struct Driver<S: StateMachine, W: StorageWriter> {
 }
 
 impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
+    /// More than a batch needs to go through; only a long log that is applied anew at start has more.
+    const READYS_PER_RUN: usize = 16;
+
     /// A node as `storage` left it, with `state_machine` restored from the snapshot there, if there is one.
     ///
     /// A state machine that keeps its own state says in [`Config::applied`] how far that goes; it is not
@@ -63,6 +66,9 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
     /// # Errors
     /// [`StartError`] if the options or the configuration cannot work, or storage cannot be read or is not
     /// sound.
+    ///
+    /// # Panics
+    /// If the state machine does, while it is restored.
     pub fn new(
         mut config: Config,
         options: Options,
@@ -172,14 +178,24 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         self.raw.report_snapshot(node, arrived);
     }
 
-    /// Carries out all that the node wants done. Whether the leader has changed.
+    /// Whether [`run`](Self::run) has something to do.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.raw.has_ready() || self.queries.is_time_to_ask()
+    }
+
+    /// Carries out what the node wants done, so much at most that peers are not kept waiting: see
+    /// [`has_work`](Self::has_work). Whether the leader has changed.
     ///
     /// # Errors
     /// [`StopReason`] if storage failed, or the state machine could not be restored.
     pub fn run(&mut self, transport: &mut dyn Transport) -> Result<bool, StopReason> {
         let mut has_new_leader = false;
         self.ask_for_reads();
-        while self.raw.has_ready() {
+        for _ in 0..Self::READYS_PER_RUN {
+            if !self.raw.has_ready() {
+                break;
+            }
             let ready = self.raw.ready()?;
             if ready.leadership.is_some() {
                 has_new_leader = true;
@@ -272,3 +288,6 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         self.queries.end_all();
     }
 }
+
+#[cfg(test)]
+mod tests;

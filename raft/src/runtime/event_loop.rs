@@ -36,7 +36,8 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         incoming.recv(&mailbox.peers);
         incoming.recv(&mailbox.requests);
         loop {
-            let patience = ticker.until_next(self.clock.now());
+            let has_work = self.driver.has_work();
+            let patience = if has_work { Duration::ZERO } else { ticker.until_next(self.clock.now()) };
             if let Err(reason) = self.turn(mailbox, &mut incoming, patience, &mut ticker) {
                 return reason;
             }

@@ -29,6 +29,8 @@ mod error;
 mod event_loop;
 mod execute;
 mod handle;
+#[cfg(test)]
+mod journal;
 mod mailbox;
 mod node;
 mod options;

@@ -35,6 +35,9 @@ impl<S: StateMachine> Node<S> {
     ///
     /// # Errors
     /// [`StartError`] if it cannot run like this; then no thread was started.
+    ///
+    /// # Panics
+    /// If the state machine does, while it is restored.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a logger is a handle, given as `RawNode::new` takes it"

@@ -51,6 +51,10 @@ impl<S: StateMachine> Queries<S> {
         self.is_time_to_ask = !self.unasked.is_empty();
     }
 
+    pub(super) fn is_time_to_ask(&self) -> bool {
+        self.is_time_to_ask
+    }
+
     /// Whether a read should be begun now, for which [`on_asked`](Self::on_asked) or nothing follows.
     pub(super) fn take_time_to_ask(&mut self) -> bool {
         std::mem::take(&mut self.is_time_to_ask)

@@ -77,7 +77,7 @@ impl<T> Ticket<T> {
     }
 
     /// Hands the outcome to `callback`: on the node's thread when it comes, so it must be short; or here and
-    /// now, if it has come already.
+    /// now, if it has come already. Not called if the outcome was [taken](Self::try_take) before.
     pub fn on_done(self, callback: impl FnOnce(Outcome<T>) + Send + 'static) {
         let mut state = self.slot.state.lock();
         match state.take() {
