@@ -1,7 +1,7 @@
 //! The work that is measured: three nodes replicate a log in lockstep, in one thread, in memory.
 //!
-//! A leader takes a batch of proposals; then every node in turn takes its messages in and has its Ready carried
-//! out, until nobody has anything left to do. By then each entry was proposed, written, sent, acknowledged,
+//! A leader takes a batch of proposals; then every node has its Ready carried out and all messages are delivered,
+//! again and again, until nobody has anything left to do. By then each entry was proposed, written, sent, acknowledged,
 //! committed, and applied on all three nodes. No network, disk, clock or other thread adds to the time, so
 //! what is measured is the library alone.
 //!
@@ -15,8 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use quorate::{
-    Config, EntryId, EntryKind, Envelope, LogIndex, MemStorage, NodeId, RawNode, Ready, RoleKind,
-    StorageWriter,
+    Config, EntryKind, Envelope, LogIndex, MemStorage, NodeId, RawNode, Ready, RoleKind, StorageWriter,
 };
 use slog::{Discard, Logger, o};
 
@@ -138,15 +137,14 @@ impl fmt::Display for Case {
 /// Three nodes of this library; the first one leads.
 pub struct Cluster {
     nodes: [Node; NODES],
-    /// For each node, what the others have sent it.
-    inboxes: [Vec<Envelope>; NODES],
+    network: Vec<Envelope>,
 }
 
 struct Node {
     raw: RawNode,
     storage: MemStorage,
     applied: Applied,
-    last_applied: EntryId,
+    last_applied: LogIndex,
 }
 
 impl Cluster {
@@ -155,8 +153,8 @@ impl Cluster {
     /// # Errors
     /// If it could not.
     pub fn new() -> Result<Self, Failure> {
-        let mut cluster =
-            Self { nodes: [Node::new(1)?, Node::new(2)?, Node::new(3)?], inboxes: Default::default() };
+        let nodes = [Node::new(1)?, Node::new(2)?, Node::new(3)?];
+        let mut cluster = Self { nodes, network: Vec::new() };
         cluster.nodes[0].raw.campaign()?;
         cluster.settle()?;
         if cluster.nodes[0].raw.role() != RoleKind::Leader {
@@ -165,40 +163,45 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Lets every node in turn do what it has to, until none has anything.
+    /// Carries out what every node wants done and delivers their messages, until nobody wants anything.
     fn settle(&mut self) -> Result<(), Failure> {
-        let mut is_quiet = false;
-        while !is_quiet {
-            is_quiet = true;
-            for position in 0..NODES {
-                let mut inbox = std::mem::take(&mut self.inboxes[position]);
-                let node = &mut self.nodes[position];
-                for envelope in inbox.drain(..) {
-                    node.raw.step(envelope)?;
-                }
-                self.inboxes[position] = inbox;
+        loop {
+            let mut is_quiet = true;
+            for node in &mut self.nodes {
                 if node.raw.has_ready() {
-                    node.carry_out_ready(&mut self.inboxes)?;
+                    node.carry_out_ready(&mut self.network)?;
                     is_quiet = false;
                 }
             }
+            if is_quiet {
+                return Ok(());
+            }
+            for envelope in self.network.drain(..) {
+                let position = position_of(envelope.to.0);
+                self.nodes[position].raw.step(envelope)?;
+            }
         }
-        Ok(())
     }
+}
+
+/// Where the node with this id stands among the nodes.
+#[must_use]
+pub fn position_of(id: u64) -> usize {
+    usize::try_from(id).map_or(0, |id| id - 1)
 }
 
 impl Node {
     fn new(id: u64) -> Result<Self, Failure> {
         let storage = MemStorage::with_voters([NodeId(1), NodeId(2), NodeId(3)]);
         let raw = RawNode::new(config(id), storage.clone(), Logger::root(Discard, o!()))?;
-        Ok(Self { raw, storage, applied: Applied::default(), last_applied: EntryId::ZERO })
+        Ok(Self { raw, storage, applied: Applied::default(), last_applied: LogIndex::ZERO })
     }
 
-    fn carry_out_ready(&mut self, inboxes: &mut [Vec<Envelope>; NODES]) -> Result<(), Failure> {
+    fn carry_out_ready(&mut self, network: &mut Vec<Envelope>) -> Result<(), Failure> {
         let mut ready = self.raw.ready()?;
-        deliver(&mut ready.messages, inboxes);
+        network.append(&mut ready.messages);
         self.storage.write(&ready)?;
-        deliver(&mut ready.messages_after_write, inboxes);
+        network.append(&mut ready.messages_after_write);
         self.apply(&ready);
         self.raw.advance(ready);
         Ok(())
@@ -206,7 +209,7 @@ impl Node {
 
     fn apply(&mut self, ready: &Ready) {
         for entry in ready.committed.iter().flatten() {
-            self.last_applied = entry.id;
+            self.last_applied = entry.id.index;
             if entry.kind == EntryKind::Normal {
                 self.applied.apply(&entry.data);
             }
@@ -220,16 +223,9 @@ pub fn config(id: u64) -> Config {
     let mut config = Config::new(NodeId(id), id);
     config.max_message_bytes = MAX_MESSAGE_BYTES;
     config.max_inflight_messages = MAX_INFLIGHT_MESSAGES;
+    // Applied entries are in storage until it is compacted, and nowhere else, as in other libraries.
+    config.max_log_bytes_in_memory = 0;
     config
-}
-
-fn deliver(messages: &mut Vec<Envelope>, inboxes: &mut [Vec<Envelope>; NODES]) {
-    for envelope in messages.drain(..) {
-        let inbox = usize::try_from(envelope.to.0).ok().and_then(|to| inboxes.get_mut(to.checked_sub(1)?));
-        if let Some(inbox) = inbox {
-            inbox.push(envelope);
-        }
-    }
 }
 
 impl Lockstep for Cluster {
@@ -242,9 +238,8 @@ impl Lockstep for Cluster {
 
     fn compact(&mut self) -> Result<(), Failure> {
         for node in &self.nodes {
-            let LogIndex(last) = node.last_applied.index;
-            node.storage.create_snapshot(LogIndex(last), Bytes::new())?;
-            node.storage.compact_to(LogIndex(last))?;
+            node.storage.create_snapshot(node.last_applied, Bytes::new())?;
+            node.storage.compact_to(node.last_applied)?;
         }
         Ok(())
     }

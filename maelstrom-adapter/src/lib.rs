@@ -1,4 +1,6 @@
 //! Maelstrom nodes.
 
 pub mod checker;
+pub mod lin_kv;
+pub mod node;
 pub mod workbench;

@@ -73,10 +73,10 @@ impl Node {
             "init" => self.initialize(&source, &body),
             "forward" => {
                 if let Ok(request) = serde_json::from_value(body["request"].clone()) {
-                    self.serve(request, &source);
+                    self.serve(&request, &source);
                 }
             }
-            "answer" => self.answer(body["client"].as_str().unwrap_or_default(), body["answer"].clone()),
+            "answer" => self.answer(body["client"].as_str().unwrap_or_default(), &body["answer"]),
             "copy" => self.copy = serde_json::from_value(body["store"].clone()).unwrap_or_default(),
             "hand_over" => self.take_over(&body),
             "taken_over" => self.handed_over(&body),
@@ -92,26 +92,26 @@ impl Node {
             self.store = Some(Store::default());
             self.primary_since = Instant::now();
         }
-        self.answer(source, json!({"type": "init_ok", "in_reply_to": body["msg_id"]}));
+        self.answer(source, &json!({"type": "init_ok", "in_reply_to": body["msg_id"]}));
     }
 
     fn primary(&self) -> String {
         self.names[self.epoch % self.names.len()].clone()
     }
 
-    fn send(&mut self, destination: &str, body: Value) {
+    fn send(&mut self, destination: &str, body: &Value) {
         self.out.push(json!({"src": self.name, "dest": destination, "body": body}));
     }
 
     fn broadcast(&mut self, body: &Value) {
         for name in self.names.clone() {
             if name != self.name {
-                self.send(&name, body.clone());
+                self.send(&name, body);
             }
         }
     }
 
-    fn answer(&mut self, client: &str, answer: Value) {
+    fn answer(&mut self, client: &str, answer: &Value) {
         self.send(client, answer);
     }
 
@@ -122,9 +122,9 @@ impl Node {
         if is_local_read && self.store.is_none() {
             let mut answer = self.copy.read(&request.key());
             answer["in_reply_to"] = json!(request.msg_id);
-            self.answer(&request.client, answer);
+            self.answer(&request.client, &answer);
         } else if self.name == self.primary() {
-            self.serve(request, "");
+            self.serve(&request, "");
         } else {
             if self.bug == Some(Bug::AppliedTwice) {
                 self.later.push_back((Instant::now() + LAG, Later::Forward(request.clone())));
@@ -134,55 +134,54 @@ impl Node {
     }
 
     fn forward(&mut self, request: &Request) {
-        self.send(&self.primary(), json!({"type": "forward", "request": request}));
+        self.send(&self.primary(), &json!({"type": "forward", "request": request}));
     }
 
     /// Serves a request as the primary; the answer goes back through `forwarder`, if there is one.
-    fn serve(&mut self, request: Request, forwarder: &str) {
-        let is_answered = |store: &Store| store.known_answer(&request);
+    fn serve(&mut self, request: &Request, forwarder: &str) {
+        let is_answered = |store: &Store| store.known_answer(request);
         let known = self.store.as_ref().and_then(is_answered).filter(|_| self.bug != Some(Bug::AppliedTwice));
         if known == Some(Value::Null) {
             return;
         }
-        let client = request.client.clone();
-        let Some(mut answer) = known.or_else(|| self.carry_out(request.clone())) else {
+        let Some(mut answer) = known.or_else(|| self.carry_out(request)) else {
             // Not the primary, or no longer. The request may have arrived before, so the client is not
             // told that it failed, but left to its time-out.
             return;
         };
         if let Some(store) = &mut self.store {
-            store.remember(&request, &answer);
+            store.remember(request, &answer);
         }
         answer["in_reply_to"] = json!(request.msg_id);
-        self.reply(&client, forwarder, answer);
+        self.reply(&request.client, forwarder, &answer);
     }
 
-    fn reply(&mut self, client: &str, forwarder: &str, answer: Value) {
+    fn reply(&mut self, client: &str, forwarder: &str, answer: &Value) {
         if forwarder.is_empty() {
             self.answer(client, answer);
         } else {
-            self.send(forwarder, json!({"type": "answer", "client": client, "answer": answer}));
+            self.send(forwarder, &json!({"type": "answer", "client": client, "answer": answer}));
         }
     }
 
     /// Makes the change, or postpones it by mistake. None if this node is not the primary.
-    fn carry_out(&mut self, request: Request) -> Option<Value> {
+    fn carry_out(&mut self, request: &Request) -> Option<Value> {
         let store = self.store.as_mut()?;
         let due = Instant::now() + LAG;
         match (self.bug, request.kind()) {
             (Some(Bug::EarlyAck), "write") => {
-                self.later.push_back((due, Later::Apply(request)));
+                self.later.push_back((due, Later::Apply(request.clone())));
                 Some(json!({"type": "write_ok"}))
             }
             (Some(Bug::CasNotAtomic), "cas") => {
-                let answer = store.compare(&request);
+                let answer = store.compare(request);
                 if answer["type"] == "cas_ok" {
                     let set = Later::Set(request.key(), request.body["to"].clone());
                     self.later.push_back((due, set));
                 }
                 Some(answer)
             }
-            _ => Some(store.apply(&request)),
+            _ => Some(store.apply(request)),
         }
     }
 
@@ -231,7 +230,7 @@ impl Node {
     }
 
     fn hand_over(&mut self, message: Value, now: Instant) {
-        self.send(&self.primary(), message.clone());
+        self.send(&self.primary(), &message);
         self.handing_over = Some((message, now));
     }
 

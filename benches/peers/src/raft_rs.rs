@@ -1,6 +1,6 @@
 //! The crate `raft`, known as raft-rs, driven as its own examples do.
 
-use lockstep::{Applied, Failure, Lockstep, MAX_INFLIGHT_MESSAGES, MAX_MESSAGE_BYTES, NODES};
+use lockstep::{Applied, Failure, Lockstep, MAX_INFLIGHT_MESSAGES, MAX_MESSAGE_BYTES, NODES, position_of};
 use raft::{
     Config, RawNode, StateRole,
     eraftpb::{ConfState, Entry, EntryType, Message},
@@ -11,8 +11,7 @@ use slog::{Discard, Logger, o};
 /// Three nodes of raft-rs; the first one leads.
 pub(crate) struct Cluster {
     nodes: [Node; NODES],
-    /// For each node, what the others have sent it.
-    inboxes: [Vec<Message>; NODES],
+    network: Vec<Message>,
 }
 
 struct Node {
@@ -29,7 +28,7 @@ impl Cluster {
     /// If it could not.
     pub(crate) fn new() -> Result<Self, Failure> {
         let nodes = [Node::new(1)?, Node::new(2)?, Node::new(3)?];
-        let mut cluster = Self { nodes, inboxes: Default::default() };
+        let mut cluster = Self { nodes, network: Vec::new() };
         cluster.nodes[0].raw.campaign()?;
         cluster.settle()?;
         if cluster.nodes[0].raw.raft.state != StateRole::Leader {
@@ -38,25 +37,24 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Lets every node in turn do what it has to, until none has anything.
+    /// Carries out what every node wants done and delivers their messages, until nobody wants anything.
     fn settle(&mut self) -> Result<(), Failure> {
-        let mut is_quiet = false;
-        while !is_quiet {
-            is_quiet = true;
-            for position in 0..NODES {
-                let mut inbox = std::mem::take(&mut self.inboxes[position]);
-                let node = &mut self.nodes[position];
-                for message in inbox.drain(..) {
-                    node.raw.step(message)?;
-                }
-                self.inboxes[position] = inbox;
+        loop {
+            let mut is_quiet = true;
+            for node in &mut self.nodes {
                 if node.raw.has_ready() {
-                    node.carry_out_ready(&mut self.inboxes)?;
+                    node.carry_out_ready(&mut self.network)?;
                     is_quiet = false;
                 }
             }
+            if is_quiet {
+                return Ok(());
+            }
+            for message in self.network.drain(..) {
+                let position = position_of(message.to);
+                self.nodes[position].raw.step(message)?;
+            }
         }
-        Ok(())
     }
 }
 
@@ -78,9 +76,9 @@ impl Node {
     }
 
     /// In the order of `examples/single_mem_node` of raft-rs.
-    fn carry_out_ready(&mut self, inboxes: &mut [Vec<Message>; NODES]) -> Result<(), Failure> {
+    fn carry_out_ready(&mut self, network: &mut Vec<Message>) -> Result<(), Failure> {
         let mut ready = self.raw.ready();
-        deliver(ready.take_messages(), inboxes);
+        network.append(&mut ready.take_messages());
         self.apply(&ready.take_committed_entries());
         if !ready.entries().is_empty() {
             self.storage.wl().append(ready.entries())?;
@@ -88,13 +86,13 @@ impl Node {
         if let Some(hard_state) = ready.hs() {
             self.storage.wl().set_hardstate(hard_state.clone());
         }
-        deliver(ready.take_persisted_messages(), inboxes);
+        network.append(&mut ready.take_persisted_messages());
 
         let mut light = self.raw.advance(ready);
         if let Some(commit) = light.commit_index() {
             self.storage.wl().mut_hard_state().set_commit(commit);
         }
-        deliver(light.take_messages(), inboxes);
+        network.append(&mut light.take_messages());
         self.apply(&light.take_committed_entries());
         self.raw.advance_apply();
         Ok(())
@@ -107,15 +105,6 @@ impl Node {
             if entry.get_entry_type() == EntryType::EntryNormal && !entry.data.is_empty() {
                 self.applied.apply(&entry.data);
             }
-        }
-    }
-}
-
-fn deliver(messages: Vec<Message>, inboxes: &mut [Vec<Message>; NODES]) {
-    for message in messages {
-        let inbox = usize::try_from(message.to).ok().and_then(|to| inboxes.get_mut(to.checked_sub(1)?));
-        if let Some(inbox) = inbox {
-            inbox.push(message);
         }
     }
 }

@@ -4,15 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::error::Error;
 use super::launch;
-use super::pipes::{self, FromNode, Outbox};
+use super::pipes::{self, FromNode, Inbox, Outbox};
 
 /// What a node is run from.
 #[derive(Debug, Clone)]
@@ -29,15 +28,20 @@ const MESSAGES_FOR_PAUSED_MAX: usize = 10;
 /// How long nodes have to end by themselves once their stdin is closed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How often we look whether a process has ended.
+const POLL: Duration = Duration::from_millis(2);
+
 /// All node processes.
 pub(super) struct Cluster {
     nodes: Vec<Node>,
-    news: Receiver<FromNode>,
+    inbox: Arc<Inbox>,
 }
 
 struct Node {
     process: Child,
     log_path: PathBuf,
+    /// The thread that writes the log; it ends with the node's stderr.
+    log_keeper: Option<JoinHandle<()>>,
     outbox: Arc<Outbox>,
     /// Messages since the last flush.
     unsent: Vec<u8>,
@@ -48,19 +52,18 @@ struct Node {
 impl Cluster {
     /// Starts `count` nodes. They end with the calling thread.
     pub(super) fn start(program: &NodeProgram, count: usize, log_directory: &Path) -> Result<Self, Error> {
-        let (sender, news) = crossbeam_channel::unbounded();
-        let mut cluster = Self { nodes: Vec::with_capacity(count), news };
+        let mut cluster = Self { nodes: Vec::with_capacity(count), inbox: Arc::default() };
         for node in 0..count {
             let log_path = log_directory.join(format!("n{node}.log"));
-            let started = Node::start(program, node, count, log_path, sender.clone())?;
+            let started = Node::start(program, node, count, log_path, &cluster.inbox)?;
             cluster.nodes.push(started);
         }
         Ok(cluster)
     }
 
-    /// Where the readers of all nodes report.
-    pub(super) fn news(&self) -> &Receiver<FromNode> {
-        &self.news
+    /// What nodes have written; waits for something until `deadline`.
+    pub(super) fn news(&self, deadline: Instant) -> Vec<FromNode> {
+        self.inbox.take(deadline)
     }
 
     /// Queues a line for a node; `flush` sends it.
@@ -96,7 +99,9 @@ impl Cluster {
     pub(super) fn burial(&mut self, node: usize) -> String {
         let deadline = Instant::now() + Duration::from_millis(500);
         let node = &mut self.nodes[node];
-        match node.wait_until(deadline) {
+        let status = node.wait_until(deadline);
+        node.wait_for_log(deadline);
+        match status {
             Some(status) => status.to_string(),
             None => "it closed its stdout but goes on running".to_owned(),
         }
@@ -125,6 +130,7 @@ impl Cluster {
             if node.wait_until(deadline).is_none() {
                 node.kill();
             }
+            node.wait_for_log(deadline);
         }
     }
 }
@@ -141,7 +147,7 @@ impl Node {
         node: usize,
         count: usize,
         log_path: PathBuf,
-        router: Sender<FromNode>,
+        inbox: &Arc<Inbox>,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Start { node: format!("n{node}"), source };
         let log =
@@ -157,13 +163,22 @@ impl Node {
             thread::spawn(move || pipes::fill_stdin(stdin, &outbox));
         }
         if let Some(stdout) = process.stdout.take() {
-            thread::spawn(move || pipes::read_stdout(stdout, node, count, &router));
+            let inbox = Arc::clone(inbox);
+            thread::spawn(move || pipes::read_stdout(stdout, node, count, &inbox));
         }
-        if let Some(stderr) = process.stderr.take() {
-            let is_shown = program.is_stderr_shown;
-            thread::spawn(move || pipes::keep_stderr(stderr, node, log, is_shown));
-        }
-        Ok(Self { process, log_path, outbox, unsent: Vec::new(), unsent_count: 0, is_paused: false })
+        let is_shown = program.is_stderr_shown;
+        let stderr = process.stderr.take();
+        let log_keeper =
+            stderr.map(|stderr| thread::spawn(move || pipes::keep_stderr(stderr, node, log, is_shown)));
+        Ok(Self {
+            process,
+            log_path,
+            log_keeper,
+            outbox,
+            unsent: Vec::new(),
+            unsent_count: 0,
+            is_paused: false,
+        })
     }
 
     fn signal(&self, signal: Signal) {
@@ -180,7 +195,15 @@ impl Node {
             if Instant::now() >= deadline {
                 return None;
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Waits until everything the node wrote to its stderr is in its log.
+    fn wait_for_log(&self, deadline: Instant) {
+        let is_writing = |keeper: &JoinHandle<()>| !keeper.is_finished();
+        while self.log_keeper.as_ref().is_some_and(is_writing) && Instant::now() < deadline {
+            thread::sleep(POLL);
         }
     }
 

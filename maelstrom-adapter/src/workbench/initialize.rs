@@ -7,7 +7,7 @@ use super::cluster::Cluster;
 use super::error::Error;
 use super::network::{Message, Network};
 use super::pipes::{Batch, FromNode};
-use super::wire::{Answer, Destination, INIT_CLIENT, init_line};
+use super::wire::{Answer, Destination, INIT_CLIENT, Reply, init_line};
 
 /// How long nodes have to answer `init`.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,12 +26,16 @@ pub(super) fn initialize(cluster: &mut Cluster, network: &mut Network, count: us
     while let Some(silent) = initialized.iter().position(|is_initialized| !is_initialized) {
         cluster.flush();
         let wake = network.next_due().map_or(deadline, |due| due.min(deadline));
-        match cluster.news().recv_deadline(wake) {
-            Ok(FromNode::Batch(batch)) => accept(batch, network, &mut initialized)?,
-            Ok(FromNode::Violation(violation)) => return Err(Error::Protocol { violation }),
-            Ok(FromNode::Ended(node)) => return Err(ended_early(cluster, node)),
-            Err(_) if Instant::now() >= deadline => return Err(no_init(cluster, silent)),
-            Err(_) => {}
+        let news = cluster.news(wake);
+        if news.is_empty() && Instant::now() >= deadline {
+            return Err(no_init(cluster, silent));
+        }
+        for news in news {
+            match news {
+                FromNode::Batch(batch) => accept(batch, network, &mut initialized)?,
+                FromNode::Violation(violation) => return Err(Error::Protocol { violation }),
+                FromNode::Ended(node) => return Err(ended_early(cluster, node)),
+            }
         }
         while let Some(message) = network.due(Instant::now()) {
             cluster.send(message.to, message.line());
@@ -56,17 +60,22 @@ fn accept(batch: Batch, network: &mut Network, initialized: &mut [bool]) -> Resu
                 initialized[from] = true;
             }
             Destination::Client(reply) => {
-                let kind = reply.answer.kind();
-                let (client, id) = (reply.client, reply.in_reply_to);
-                let violation = format!(
-                    "n{from} was asked to init by c{INIT_CLIENT} with msg_id 1, \
-                     and wrote {kind} to c{client} in reply to {id}"
-                );
-                return Err(Error::Protocol { violation });
+                return Err(Error::Protocol { violation: not_init_ok(from, &reply) });
             }
         }
     }
     Ok(())
+}
+
+fn not_init_ok(node: usize, reply: &Reply) -> String {
+    if let Answer::Error { code, text } = &reply.answer {
+        return format!("n{node} refused init with error {code} ({text})");
+    }
+    let (kind, client, id) = (reply.answer.kind(), reply.client, reply.in_reply_to);
+    format!(
+        "n{node} was asked to init by c{INIT_CLIENT} with msg_id 1, \
+         and wrote {kind} to c{client} in reply to {id}"
+    )
 }
 
 fn ended_early(cluster: &mut Cluster, node: usize) -> Error {

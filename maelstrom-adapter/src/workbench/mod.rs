@@ -95,9 +95,11 @@ fn test(options: &TestOptions) -> Result<bool, Error> {
     cluster.shut_down();
 
     let verdict = judge::judge(&mut finished);
-    let report = report::report(&finished, &verdict, seed, &replay_command(seed));
+    let arguments: Vec<String> = std::env::args().collect();
+    let report = report::report(&finished, &verdict, seed, &replay_command(&arguments, seed));
     store.save("history.jsonl", |out| store::write_history(&finished, out))?;
     store.save("timeline.html", |out| timeline::write_timeline(&finished, &verdict, out))?;
+    store.save("messages.json", |out| store::write_messages(&finished.messages, out))?;
     store.save("report.txt", |out| out.write_all(report.as_bytes()))?;
     console::print(&report)?;
     Ok(verdict == Verdict::Valid)
@@ -109,15 +111,16 @@ fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish() % 1_000_000_000
 }
 
-/// This command line with the seed of this run.
-fn replay_command(seed: u64) -> String {
-    let arguments: Vec<String> = std::env::args().collect();
-    let (own, node) = arguments.split_at(arguments.iter().position(|a| a == "--").unwrap_or(arguments.len()));
-    let mut words: Vec<String> = Vec::new();
-    let mut is_seed = false;
-    for argument in own {
-        let is_old_seed = std::mem::replace(&mut is_seed, argument == "--seed");
-        if !is_old_seed && !is_seed && !argument.starts_with("--seed=") {
+/// The command line with the seed of this run.
+fn replay_command(arguments: &[String], seed: u64) -> String {
+    let own_count = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+    let (own, node) = arguments.split_at(own_count);
+    let mut words = Vec::new();
+    let mut own = own.iter();
+    while let Some(argument) = own.next() {
+        if argument == "--seed" {
+            own.next();
+        } else if !argument.starts_with("--seed=") {
             words.push(quoted(argument));
         }
     }
@@ -133,5 +136,19 @@ fn quoted(argument: &str) -> String {
         argument.to_owned()
     } else {
         format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_to_replay_has_this_seed_and_no_other() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let command = |line| replay_command(&words(line), 7);
+        assert_eq!(command("workbench test --rate 5"), "workbench test --rate 5 --seed 7");
+        assert_eq!(command("w test --seed 3 --rate 5"), "w test --rate 5 --seed 7");
+        assert_eq!(command("w test --seed=3 -- --seed 9 a'b"), r"w test --seed 7 -- --seed 9 'a'\''b'");
     }
 }

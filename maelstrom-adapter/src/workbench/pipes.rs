@@ -9,7 +9,6 @@ use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::Sender;
 use parking_lot::{Condvar, Mutex};
 
 use super::wire::{Line, parse_line};
@@ -24,6 +23,28 @@ pub(super) enum FromNode {
     Ended(usize),
 }
 
+/// Where all readers put their news for the router. A plain queue: a channel that spins before it sleeps
+/// would take the nodes' processors.
+#[derive(Default)]
+pub(super) struct Inbox {
+    news: Mutex<Vec<FromNode>>,
+    is_filled: Condvar,
+}
+
+impl Inbox {
+    fn put(&self, news: FromNode) {
+        self.news.lock().push(news);
+        self.is_filled.notify_one();
+    }
+
+    /// All news; waits for some until `deadline`.
+    pub(super) fn take(&self, deadline: Instant) -> Vec<FromNode> {
+        let mut news = self.news.lock();
+        while news.is_empty() && !self.is_filled.wait_until(&mut news, deadline).timed_out() {}
+        std::mem::take(&mut *news)
+    }
+}
+
 /// Lines of one node that arrived together.
 pub(super) struct Batch {
     pub(super) node: usize,
@@ -33,41 +54,34 @@ pub(super) struct Batch {
 }
 
 /// Reads the stdout of a node until it ends.
-pub(super) fn read_stdout(
-    mut stdout: ChildStdout,
-    node: usize,
-    node_count: usize,
-    router: &Sender<FromNode>,
-) {
-    const CHUNK: usize = 1 << 16;
+pub(super) fn read_stdout(mut stdout: ChildStdout, node: usize, node_count: usize, inbox: &Inbox) {
+    let mut chunk = vec![0; 1 << 16];
     let mut unfinished: Vec<u8> = Vec::new();
     loop {
-        let mut bytes = std::mem::take(&mut unfinished);
-        let old = bytes.len();
-        bytes.resize(old + CHUNK, 0);
-        let count = match stdout.read(&mut bytes[old..]) {
+        let count = match stdout.read(&mut chunk) {
             Ok(count) if count > 0 => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => 0,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Ok(_) | Err(_) => break,
         };
         let arrival = Instant::now();
-        bytes.truncate(old + count);
-        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        unfinished = bytes.split_off(end);
-        if end == 0 {
+        let Some(newline) = chunk[..count].iter().rposition(|byte| *byte == b'\n') else {
+            unfinished.extend_from_slice(&chunk[..count]);
             continue;
-        }
+        };
+        let mut bytes = std::mem::take(&mut unfinished);
+        bytes.extend_from_slice(&chunk[..=newline]);
+        unfinished.extend_from_slice(&chunk[newline + 1..count]);
         let news = match parse_lines(&bytes, node, node_count) {
             Ok(lines) => FromNode::Batch(Batch { node, arrival, bytes: Arc::new(bytes), lines }),
             Err(violation) => FromNode::Violation(violation),
         };
         let is_violation = matches!(news, FromNode::Violation(_));
-        if router.send(news).is_err() || is_violation {
+        inbox.put(news);
+        if is_violation {
             return;
         }
     }
-    // The router may be gone already: then nobody wants to know.
-    let _ = router.send(FromNode::Ended(node));
+    inbox.put(FromNode::Ended(node));
 }
 
 fn parse_lines(bytes: &[u8], node: usize, node_count: usize) -> Result<Vec<Line>, String> {

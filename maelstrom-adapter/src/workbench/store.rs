@@ -5,9 +5,11 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::json;
+
 use super::error::Error;
 use super::record::{Outcome, Record};
-use super::run::Finished;
+use super::run::{Finished, MessageCounts};
 use super::wire::Request;
 
 /// The directory of one run.
@@ -110,6 +112,12 @@ fn write_event(record: &Record, is_end: bool, finished: &Finished, out: &mut dyn
         Outcome::Ok(_) | Outcome::Failed(_) | Outcome::Unknown(_) => {}
     }
     writeln!(out, "}}")
+}
+
+/// Writes how many messages of each type there were.
+pub(super) fn write_messages(messages: &MessageCounts, out: &mut dyn Write) -> io::Result<()> {
+    let counts = json!({"between_nodes": messages.between_nodes, "with_clients": messages.with_clients});
+    writeln!(out, "{counts:#}")
 }
 
 /// The time as `20250131T235959`, in UTC, which sorts as it should.

@@ -75,10 +75,10 @@ impl Entries {
 
     /// The longest prefix that weighs at most `max_bytes`, but at least one entry.
     #[must_use]
-    pub fn prefix_of_bytes(&self, max_bytes: usize) -> Self {
+    pub fn prefix_of_bytes(mut self, max_bytes: usize) -> Self {
         // Nearly always all of it fits, and the run knows its weight.
         if self.run.as_ref().is_none_or(|run| run.bytes <= max_bytes) {
-            return self.clone();
+            return self;
         }
         let mut bytes = 0_usize;
         let fitting = self.iter().take_while(|entry| {
@@ -86,7 +86,8 @@ impl Entries {
             bytes <= max_bytes
         });
         let count = u32::try_from(fitting.count().max(1)).unwrap_or(u32::MAX);
-        Self { run: self.run.clone(), start: self.start, end: self.start.saturating_add(count).min(self.end) }
+        self.end = self.start.saturating_add(count).min(self.end);
+        self
     }
 
     /// The sum of the entries' [sizes](Entry::size), in bytes.
@@ -216,9 +217,9 @@ mod tests {
     fn a_prefix_holds_at_least_one_entry() {
         let entries = run(&[(1, 5), (1, 6), (2, 7)]).unwrap();
         let one = Entry::OVERHEAD + 1;
-        assert_eq!(entries.prefix_of_bytes(0).len(), 1);
-        assert_eq!(entries.prefix_of_bytes(2 * one).len(), 2);
-        assert_eq!(entries.prefix_of_bytes(3 * one).len(), 3);
+        assert_eq!(entries.clone().prefix_of_bytes(0).len(), 1);
+        assert_eq!(entries.clone().prefix_of_bytes(2 * one).len(), 2);
+        assert_eq!(entries.clone().prefix_of_bytes(3 * one).len(), 3);
         assert_eq!(entries.prefix_of_bytes(2 * one).bytes(), 2 * one);
     }
 }

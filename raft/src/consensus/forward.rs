@@ -172,8 +172,8 @@ impl PendingForwards {
         !self.ended.is_empty() || !self.unsent.is_empty()
     }
 
-    pub(super) fn take_ended(&mut self) -> Vec<Forward> {
-        std::mem::take(&mut self.ended)
+    pub(super) fn take_ended(&mut self, ended: &mut Vec<Forward>) {
+        ended.append(&mut self.ended);
     }
 }
 

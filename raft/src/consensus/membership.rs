@@ -90,7 +90,7 @@ impl Raft {
     /// With other voters, whatever waits for a quorum is judged anew.
     fn on_membership_changed(&mut self) {
         self.recount_votes();
-        self.advance_commit();
+        self.advance_commit(self.log.last_index());
         self.finish_reads();
         self.check_transfer_target();
         // §6: a leader that is not part of the new configuration steps down once it is committed.

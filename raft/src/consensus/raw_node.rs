@@ -43,8 +43,8 @@ pub struct RawNode {
     /// As the last Ready said.
     hard_state: HardState,
     leadership: Leadership,
-    /// Vectors of a Ready that came back, to be filled again.
-    spare: Ready,
+    /// A Ready that came back empty, whose vectors are to be filled again.
+    spare: Option<Ready>,
 }
 
 impl RawNode {
@@ -58,7 +58,7 @@ impl RawNode {
     pub fn new(config: Config, storage: impl Storage + 'static, logger: Logger) -> Result<Self, NewError> {
         let raft = Raft::new(config, Box::new(storage), logger)?;
         let (hard_state, leadership) = (raft.hard_state(), raft.leadership());
-        Ok(Self { raft, hard_state, leadership, spare: Ready::default() })
+        Ok(Self { raft, hard_state, leadership, spare: None })
     }
 
     fn checked<T>(&mut self, call: impl FnOnce(&mut Raft) -> T) -> T {
@@ -202,7 +202,7 @@ impl RawNode {
     /// # Errors
     /// [`StorageError`] if the log cannot be read: stop the node.
     pub fn ready(&mut self) -> Result<Ready, StorageError> {
-        let mut ready = std::mem::take(&mut self.spare);
+        let mut ready = self.spare.take().unwrap_or_default();
         self.checked(|raft| -> Result<(), StorageError> {
             raft.send_forwards();
             raft.replicate()?;
@@ -212,8 +212,8 @@ impl RawNode {
             raft.log.take_applicable(raft.config.max_committed_bytes_per_ready, &mut ready.committed)?;
             std::mem::swap(&mut raft.outbox.at_once, &mut ready.messages);
             std::mem::swap(&mut raft.outbox.after_write, &mut ready.messages_after_write);
-            ready.reads = raft.reads.take_ended();
-            ready.forwards = raft.forwards.take_ended();
+            raft.reads.take_ended(&mut ready.reads);
+            raft.forwards.take_ended(&mut ready.forwards);
             std::mem::swap(&mut raft.transfers, &mut ready.transfers);
             Ok(())
         })?;
@@ -235,7 +235,8 @@ impl RawNode {
         if let Some(index) = applied.max(restored) {
             self.on_applied(index);
         }
-        self.spare = ready.emptied();
+        ready.clear();
+        self.spare = Some(ready);
     }
 
     /// The write of Ready `number`, and of every Ready before it, is durable.

@@ -302,7 +302,7 @@ impl PendingReads {
         !self.ended.is_empty()
     }
 
-    pub(super) fn take_ended(&mut self) -> Vec<Read> {
-        std::mem::take(&mut self.ended)
+    pub(super) fn take_ended(&mut self, ended: &mut Vec<Read>) {
+        ended.append(&mut self.ended);
     }
 }

@@ -65,16 +65,18 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// The same vectors with nothing in them, so that the next Ready need not allocate.
-    pub(super) fn emptied(mut self) -> Self {
+    /// Empties it, but keeps the vectors' memory for the next Ready.
+    pub(super) fn clear(&mut self) {
+        self.leadership = None;
         self.messages.clear();
+        self.snapshot = None;
         self.entries.clear();
+        self.hard_state = None;
         self.messages_after_write.clear();
         self.committed.clear();
         self.reads.clear();
         self.forwards.clear();
         self.transfers.clear();
-        Self { number: 0, leadership: None, snapshot: None, hard_state: None, must_sync: false, ..self }
     }
 }
 

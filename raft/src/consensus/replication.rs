@@ -118,10 +118,10 @@ impl Raft {
         &mut self,
         leader: NodeId,
         previous: EntryId,
-        entries: &Entries,
+        entries: Entries,
         commit: LogIndex,
     ) -> Result<(), StepError> {
-        self.check_append(leader, previous, entries)?;
+        self.check_append(leader, previous, &entries)?;
         let committed = self.log.committed();
         if previous.index < committed {
             // What is committed is equal everywhere: the leader may go on from there.
@@ -133,11 +133,11 @@ impl Raft {
             return Ok(self.reject_append(leader, previous)?);
         }
         let last_new = entries.last_id().unwrap_or(previous).index;
-        let common = self.log.last_common(previous, entries)?;
+        let common = self.log.last_common(previous, &entries)?;
         // §5.3: only what conflicts is removed. A request that comes late or twice, and names less than we
         // hold, removes nothing.
         if common.index < last_new {
-            let new = entries.slice(common.index.next(), last_new);
+            let new = if common == previous { entries } else { entries.slice(common.index.next(), last_new) };
             if common.index < committed {
                 return Err(StepError::ConflictsWithCommitted { from: leader, common, committed });
             }
@@ -196,20 +196,20 @@ impl Raft {
         if matched > last {
             return Err(StepError::MatchedBeyondLog { from, matched, last });
         }
-        let first_index = self.log.first_index()?;
-        let window = Inflight::new(self.config.max_inflight_messages, self.config.max_inflight_bytes);
         let progress = self.progress_of(from)?;
         let is_news = progress.on_accepted(matched);
-        match &progress.state {
-            ProgressState::Probe { .. } => progress.replicate(window),
+        let can_go_on = match &progress.state {
+            ProgressState::Probe { .. } => true,
             // Whatever brought the follower here: if the log can go on from there, it need not wait.
-            ProgressState::Snapshot { .. } if progress.matched.next() >= first_index => {
-                progress.replicate(window);
-            }
-            ProgressState::Snapshot { .. } | ProgressState::Replicate { .. } => {}
+            ProgressState::Snapshot { .. } => progress.matched.next() >= self.log.first_index()?,
+            ProgressState::Replicate { .. } => false,
+        };
+        if can_go_on {
+            let window = Inflight::new(self.config.max_inflight_messages, self.config.max_inflight_bytes);
+            self.progress_of(from)?.replicate(window);
         }
         if is_news {
-            self.advance_commit();
+            self.advance_commit(matched);
             self.advance_transfer();
         }
         Ok(())

@@ -129,8 +129,9 @@ impl Runs {
     /// small runs gets them gathered into one, which copies entries but not their payloads.
     pub(crate) fn gather(&self, first: LogIndex, max_bytes: usize) -> Entries {
         let whole = self.run_at(first).slice(first, self.last.index);
+        let whole_len = whole.len();
         let part = whole.prefix_of_bytes(max_bytes);
-        if part.len() < whole.len() || part.last_id().is_none_or(|last| last == self.last) {
+        if part.len() < whole_len || part.last_id().is_none_or(|last| last == self.last) {
             return part;
         }
         let mut bytes = 0_usize;

@@ -119,7 +119,7 @@ impl Raft {
 
             (Message::AppendRequest { previous, entries, commit }, Follower | PreCandidate | Candidate) => {
                 self.follow(from);
-                return self.on_append_request(from, previous, &entries, commit);
+                return self.on_append_request(from, previous, entries, commit);
             }
             (Message::SnapshotRequest { snapshot }, Follower | PreCandidate | Candidate) => {
                 self.follow(from);

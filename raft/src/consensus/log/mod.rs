@@ -255,10 +255,12 @@ impl Log {
 
     /// Hands out what no Ready has carried yet, adding the entries to `entries`.
     pub(super) fn take_unwritten(&mut self, entries: &mut Vec<Entries>) -> Write {
-        self.runs.close();
-        let snapshot = self.snapshot.take();
         let first = self.writes.handed_out().next();
-        entries.extend(self.runs.between(first, self.last_index()));
+        if first <= self.last_index() {
+            self.runs.close();
+            entries.extend(self.runs.between(first, self.last_index()));
+        }
+        let snapshot = self.snapshot.take();
         let number = self.writes.begin(self.last_index(), snapshot.as_ref().map(|s| s.last.index));
         Write { number, snapshot }
     }

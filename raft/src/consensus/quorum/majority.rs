@@ -58,6 +58,9 @@ impl Majority {
     /// `None` if there are no voters, so that nothing is held back by them.
     pub fn agreed(&self, mut reached: impl FnMut(NodeId) -> u64) -> Option<u64> {
         let count = self.voters.len();
+        if count == 0 {
+            return None;
+        }
         let mut inline = [0_u64; Self::INLINE];
         let mut heap = Vec::new();
         let values = if count <= Self::INLINE {
@@ -71,7 +74,7 @@ impl Majority {
         }
         values.sort_unstable();
         // Ascending: the value at `count - size` is reached by the `size` voters from there on.
-        count.checked_sub(self.size()).map(|position| values[position])
+        Some(values[count - self.size()])
     }
 
     /// How an election stands, given each voter's answer: granted, refused, or none yet.

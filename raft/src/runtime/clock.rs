@@ -1,0 +1,83 @@
+//! Time: the only place in the library that asks for it.
+
+use std::time::{Duration, Instant};
+
+/// Tells the time to the loop.
+pub(super) trait Clock {
+    /// How long it is since some fixed moment. Never goes back.
+    fn now(&self) -> Duration;
+}
+
+/// The operating system's monotonic clock.
+pub(super) struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// When the next tick is due.
+///
+/// After a long pause one tick is due, not all that were missed: the node would take a burst for a leader that
+/// was silent for as long, although its messages only wait to be read.
+pub(super) struct Ticker {
+    period: Duration,
+    next: Duration,
+}
+
+impl Ticker {
+    pub(super) fn new(period: Duration, now: Duration) -> Self {
+        Self { period, next: now + period }
+    }
+
+    /// How long it is until the next tick.
+    pub(super) fn until_next(&self, now: Duration) -> Duration {
+        self.next.saturating_sub(now)
+    }
+
+    /// Whether a tick is due, which it then no longer is.
+    pub(super) fn take_due(&mut self, now: Duration) -> bool {
+        if now < self.next {
+            return false;
+        }
+        let is_late = now >= self.next + self.period;
+        self.next = if is_late { now } else { self.next } + self.period;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn ticks_come_at_their_pace_though_each_is_taken_a_little_late() {
+        let mut ticker = Ticker::new(PERIOD, Duration::ZERO);
+        let late = Duration::from_millis(7);
+        for number in 1..10 {
+            assert!(!ticker.take_due(PERIOD * number - Duration::from_millis(1)));
+            assert!(ticker.take_due(PERIOD * number + late));
+        }
+        assert_eq!(ticker.until_next(PERIOD * 9 + late), PERIOD - late);
+    }
+
+    #[test]
+    fn after_a_long_pause_one_tick_is_due_and_no_burst() {
+        let mut ticker = Ticker::new(PERIOD, Duration::ZERO);
+        let woken = Duration::from_secs(60);
+        assert!(ticker.take_due(woken));
+        assert!(!ticker.take_due(woken));
+        assert_eq!(ticker.until_next(woken), PERIOD);
+    }
+}

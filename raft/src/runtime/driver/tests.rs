@@ -1,0 +1,380 @@
+//! Drivers against each other, turn by turn: no threads, no clock, the same every time.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use slog::{Discard, o};
+
+use super::*;
+use crate::{
+    consensus::{
+        Entries, Entry, Forward, ForwardId, ForwardOutcome, LogIndex, Message, NodeId, Ready, RoleKind, Term,
+    },
+    runtime::{Ticket, UnknownReason, journal::Journal},
+    storage::MemStorage,
+};
+
+/// Collects what is sent.
+#[derive(Default)]
+struct Outgoing(Vec<Envelope>);
+
+impl Transport for Outgoing {
+    fn send(&mut self, messages: &mut Vec<Envelope>) {
+        self.0.append(messages);
+    }
+}
+
+struct Cluster {
+    nodes: Vec<Driver<Journal, MemStorage>>,
+    storages: Vec<MemStorage>,
+    cut_off: BTreeSet<u64>,
+}
+
+fn options() -> Options {
+    Options { unknown_after_ticks: 30, read_timeout_ticks: 50, ..Options::default() }
+}
+
+impl Cluster {
+    /// `size` nodes, the first of which leads.
+    fn new(size: u64, options: &Options) -> Self {
+        let voters: Vec<_> = (1..=size).map(NodeId).collect();
+        let storages: Vec<_> = voters.iter().map(|_| MemStorage::with_voters(voters.clone())).collect();
+        let nodes = voters.iter().zip(&storages).map(|(id, storage)| {
+            // So that a follower that lags is not served from memory.
+            let config = Config { max_log_bytes_in_memory: 0, ..Config::new(*id, id.0) };
+            let logger = Logger::root(Discard, o!());
+            Driver::new(config, options.clone(), Journal::default(), storage.clone(), logger).unwrap()
+        });
+        let mut cluster = Self { nodes: nodes.collect(), storages, cut_off: BTreeSet::new() };
+        cluster.node(1).campaign();
+        cluster.settle();
+        assert_eq!(cluster.node(1).status().core.role, RoleKind::Leader);
+        cluster
+    }
+
+    fn node(&mut self, id: usize) -> &mut Driver<Journal, MemStorage> {
+        &mut self.nodes[id - 1]
+    }
+
+    fn propose(&mut self, id: usize, command: &'static str) -> Ticket<usize> {
+        let (completion, ticket) = Completion::ticket();
+        self.node(id).propose(Bytes::from_static(command.as_bytes()), completion);
+        ticket
+    }
+
+    fn query(&mut self, id: usize) -> Ticket<Vec<String>> {
+        let (completion, ticket) = Completion::ticket();
+        self.node(id).query((), completion);
+        ticket
+    }
+
+    /// Runs every node and carries every message, until nothing is left; what was carried.
+    fn settle(&mut self) -> Vec<Envelope> {
+        let mut carried = Vec::new();
+        loop {
+            let mut outgoing = Outgoing::default();
+            for node in &mut self.nodes {
+                while node.has_work() {
+                    node.run(&mut outgoing).unwrap();
+                }
+            }
+            if outgoing.0.is_empty() {
+                return carried;
+            }
+            for envelope in outgoing.0 {
+                if self.cut_off.contains(&envelope.from.0) || self.cut_off.contains(&envelope.to.0) {
+                    continue;
+                }
+                carried.push(envelope.clone());
+                let to = usize::try_from(envelope.to.0).unwrap();
+                self.node(to).on_message(envelope).unwrap();
+            }
+        }
+    }
+
+    fn tick(&mut self, count: u32) {
+        for _ in 0..count {
+            self.nodes.iter_mut().for_each(Driver::on_tick);
+            self.settle();
+        }
+    }
+
+    fn lines(&mut self, id: usize) -> Vec<String> {
+        self.node(id).state_machine.lines.clone()
+    }
+}
+
+fn refused<T>(reason: RefusalReason, leader: Option<u64>) -> Outcome<T> {
+    Outcome::refused(reason, leader.map(NodeId))
+}
+
+#[test]
+fn a_proposal_is_answered_once_it_is_applied_whoever_took_it() {
+    let mut cluster = Cluster::new(3, &options());
+    let (mut at_leader, mut at_follower) = (cluster.propose(1, "a"), cluster.propose(2, "b"));
+    assert_eq!(at_leader.try_take(), None);
+    cluster.settle();
+    assert_eq!(at_leader.try_take(), Some(Outcome::Applied(1)));
+    assert_eq!(at_follower.try_take(), Some(Outcome::Applied(2)));
+    for id in 1..=3 {
+        assert_eq!(cluster.lines(id), ["a", "b"]);
+    }
+}
+
+#[test]
+fn a_batch_ends_once_and_before_its_responses() {
+    let mut cluster = Cluster::new(1, &options());
+    let before = cluster.node(1).state_machine.batches;
+    let mut tickets: Vec<_> = ["a", "b", "c"].map(|command| cluster.propose(1, command)).into();
+    cluster.settle();
+    assert_eq!(cluster.node(1).state_machine.batches, before + 1);
+    let responses: Vec<_> = tickets.iter_mut().map(|ticket| ticket.try_take()).collect();
+    assert_eq!(responses, [1, 2, 3].map(|line| Some(Outcome::Applied(line))));
+}
+
+#[test]
+fn a_forward_that_is_appended_and_committed_in_one_ready_is_answered() {
+    let mut cluster = Cluster::new(3, &options());
+    let (mut completion, mut ticket) = Completion::ticket();
+    completion.put_in_doubt();
+    let id = ForwardId { origin: NodeId(2), sequence: 7 };
+    cluster.node(2).waiters.wait_for_forward(id, completion);
+    let entry = EntryId::new(1, 2);
+    let ready = Ready {
+        committed: vec![Entries::try_from(vec![Entry::command(entry, "a")]).unwrap()],
+        forwards: vec![Forward { id, outcome: ForwardOutcome::Appended(entry) }],
+        ..Ready::default()
+    };
+    cluster.node(2).execute(ready, &mut Outgoing::default()).unwrap();
+    assert_eq!(ticket.try_take(), Some(Outcome::Applied(1)));
+}
+
+#[test]
+fn without_a_leader_a_proposal_is_refused_and_a_query_waits() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.cut_off = [1, 2, 3].into();
+    cluster.tick(30);
+    let (mut proposal, mut query) = (cluster.propose(2, "a"), cluster.query(2));
+    assert_eq!(proposal.try_take(), Some(refused(RefusalReason::NoLeader, None)));
+    cluster.tick(3);
+    assert_eq!(query.try_take(), None);
+    cluster.cut_off.clear();
+    cluster.tick(40);
+    assert_eq!(query.try_take(), Some(Outcome::Applied(vec![])));
+}
+
+#[test]
+fn a_query_that_no_quorum_confirms_is_refused_in_the_end() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.cut_off.insert(1);
+    let mut query = cluster.query(1);
+    cluster.tick(50);
+    assert_eq!(query.try_take(), None);
+    cluster.tick(1);
+    assert_eq!(query.try_take(), Some(refused(RefusalReason::ReadTimeout, None)));
+    assert_eq!(cluster.node(1).status().waiting_queries, 0);
+}
+
+#[test]
+fn queries_of_one_turn_share_one_read() {
+    let mut cluster = Cluster::new(3, &options());
+    let mut queries: Vec<_> = (0..5).map(|_| cluster.query(2)).collect();
+    let carried = cluster.settle();
+    let is_read = |envelope: &&Envelope| matches!(envelope.message, Message::ReadIndex { .. });
+    assert_eq!(carried.iter().filter(is_read).count(), 1);
+    assert!(queries.iter_mut().all(|query| query.try_take() == Some(Outcome::Applied(vec![]))));
+}
+
+#[test]
+fn a_lost_read_is_asked_again_and_sees_what_the_next_leader_did() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.cut_off.insert(1);
+    let mut query = cluster.query(1);
+    // The others elect a leader and go on without the first.
+    cluster.tick(40);
+    let mut proposal = cluster.propose(2, "a");
+    cluster.settle();
+    assert!(matches!(proposal.try_take(), Some(Outcome::Applied(_))));
+    assert_eq!(query.try_take(), None);
+    cluster.cut_off.clear();
+    cluster.tick(9);
+    assert_eq!(query.try_take(), Some(Outcome::Applied(vec!["a".to_owned()])));
+}
+
+#[test]
+fn a_deposed_leader_tells_what_surely_was_not_done() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.cut_off.insert(1);
+    let mut lost = cluster.propose(1, "lost");
+    cluster.tick(24);
+    let mut kept = cluster.propose(2, "kept");
+    cluster.settle();
+    assert_eq!(kept.try_take(), Some(Outcome::Applied(1)));
+    assert_eq!(lost.try_take(), None);
+    cluster.cut_off.clear();
+    cluster.tick(2);
+    let leader = cluster.node(2).status().core.leader.map(|id| id.0);
+    assert!(leader.is_some());
+    assert_eq!(lost.try_take(), Some(refused(RefusalReason::Overwritten, leader)));
+    for id in 1..=3 {
+        assert_eq!(cluster.lines(id), ["kept"]);
+    }
+}
+
+#[test]
+fn a_deposed_leader_that_stays_cut_off_does_not_know() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.cut_off.insert(1);
+    let mut ticket = cluster.propose(1, "a");
+    // It steps down within two election timeouts, and is patient for 30 ticks more.
+    cluster.tick(30);
+    assert_eq!(ticket.try_take(), None);
+    cluster.tick(30);
+    assert_eq!(ticket.try_take(), Some(Outcome::Unknown(UnknownReason::Undecided)));
+}
+
+#[test]
+fn a_forward_that_nobody_answers_is_unknown() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.cut_off.insert(1);
+    let mut ticket = cluster.propose(2, "a");
+    cluster.tick(30);
+    assert_eq!(ticket.try_take(), Some(Outcome::Unknown(UnknownReason::ForwardUnanswered)));
+}
+
+#[test]
+fn who_is_far_behind_is_sent_a_snapshot() {
+    let options = Options { compact_after_bytes: 100, keep_entries: 2, ..options() };
+    let mut cluster = Cluster::new(3, &options);
+    cluster.cut_off.insert(3);
+    for _ in 0..30 {
+        cluster.propose(1, "x").on_done(drop);
+        cluster.settle();
+        for node in &mut cluster.nodes {
+            if let Some(task) = node.take_snapshot_task() {
+                node.on_snapshot_made(task.run());
+            }
+        }
+    }
+    assert!(cluster.node(1).counters.snapshots_made > 2);
+    assert!(cluster.storages[0].first_index().unwrap() > LogIndex(20));
+    cluster.cut_off.clear();
+    cluster.tick(5);
+    assert_eq!(cluster.node(3).counters.snapshots_restored, 1);
+    assert_eq!(cluster.lines(3), cluster.lines(1));
+    assert_eq!(cluster.lines(3).len(), 30);
+}
+
+#[test]
+fn a_node_starts_again_from_its_snapshot() {
+    let options = Options { compact_after_bytes: 100, keep_entries: 2, ..options() };
+    let mut cluster = Cluster::new(1, &options);
+    for _ in 0..10 {
+        cluster.propose(1, "x").on_done(drop);
+        cluster.settle();
+        if let Some(task) = cluster.node(1).take_snapshot_task() {
+            cluster.node(1).on_snapshot_made(task.run());
+        }
+    }
+    let storage = cluster.storages[0].clone();
+    let logger = Logger::root(Discard, o!());
+    let config = Config::new(NodeId(1), 99);
+    let mut node = Driver::new(config, options, Journal::default(), storage, logger).unwrap();
+    let restored = node.state_machine.lines.len();
+    assert!(restored > 0 && node.applied.index > LogIndex(3), "restored {restored} up to {}", node.applied);
+    node.campaign();
+    node.run(&mut Outgoing::default()).unwrap();
+    assert_eq!(node.state_machine.lines.len(), 10);
+}
+
+#[test]
+fn a_snapshot_that_panics_is_counted_and_the_next_is_made() {
+    let mut cluster = Cluster::new(1, &Options { compact_after_bytes: 50, ..options() });
+    let fail = || -> Bytes { panic!("no memory") };
+    for _ in 0..2 {
+        cluster.propose(1, "x").on_done(drop);
+        cluster.settle();
+    }
+    assert!(cluster.node(1).take_snapshot_task().is_none());
+    cluster.propose(1, "x").on_done(drop);
+    cluster.settle();
+    let task = cluster.node(1).take_snapshot_task().unwrap();
+    drop(task);
+    let membership = cluster.node(1).status().core.membership;
+    let task = SnapshotTask::new(EntryId::new(1, 3), membership, Box::new(fail));
+    cluster.node(1).on_snapshot_made(task.run());
+    assert_eq!(cluster.node(1).counters.snapshots_failed, 1);
+    for _ in 0..4 {
+        cluster.propose(1, "x").on_done(drop);
+        cluster.settle();
+    }
+    let task = cluster.node(1).take_snapshot_task().unwrap();
+    cluster.node(1).on_snapshot_made(task.run());
+    assert_eq!(cluster.node(1).counters.snapshots_made, 1);
+}
+
+#[test]
+fn messages_that_make_no_sense_are_counted_and_change_nothing() {
+    let mut cluster = Cluster::new(3, &options());
+    let term = cluster.node(1).status().core.hard_state.term;
+    let nonsense = [
+        Envelope {
+            from: NodeId(9),
+            to: NodeId(7),
+            term,
+            message: Message::CommitNotice { commit: LogIndex(1) },
+        },
+        Envelope {
+            from: NodeId(9),
+            to: NodeId(1),
+            term,
+            message: Message::AppendAccepted { matched: LogIndex(u64::MAX) },
+        },
+        Envelope { from: NodeId(1), to: NodeId(1), term, message: Message::VoteResponse { granted: true } },
+        Envelope {
+            from: NodeId(2),
+            to: NodeId(1),
+            term,
+            message: Message::CommitNotice { commit: LogIndex(u64::MAX) },
+        },
+        Envelope {
+            from: NodeId(2),
+            to: NodeId(1),
+            term: Term::ZERO,
+            message: Message::ReadIndex { token: Bytes::from_static(b"?") },
+        },
+    ];
+    for envelope in nonsense {
+        cluster.node(1).on_message(envelope).unwrap();
+    }
+    assert_eq!(cluster.node(1).counters.messages_rejected, 4);
+    let mut ticket = cluster.propose(1, "a");
+    cluster.settle();
+    assert_eq!(ticket.try_take(), Some(Outcome::Applied(1)));
+}
+
+#[test]
+fn too_many_that_wait_are_refused() {
+    let mut cluster = Cluster::new(1, &Options { max_pending_requests: 2, ..options() });
+    let mut tickets: Vec<_> = ["a", "b", "c"].map(|command| cluster.propose(1, command)).into();
+    let mut queries: Vec<_> = (0..3).map(|_| cluster.query(1)).collect();
+    assert_eq!(tickets[2].try_take(), Some(refused(RefusalReason::Busy, Some(1))));
+    assert_eq!(queries[2].try_take(), Some(refused(RefusalReason::Busy, Some(1))));
+    cluster.settle();
+    assert_eq!(tickets[1].try_take(), Some(Outcome::Applied(2)));
+    assert!(queries[1].try_take().is_some());
+}
+
+#[test]
+fn a_node_that_stops_tells_who_waits_for_what() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.cut_off.insert(1);
+    let (mut appended, mut query) = (cluster.propose(1, "a"), cluster.query(1));
+    let mut forwarded = cluster.propose(2, "b");
+    cluster.settle();
+    cluster.node(1).stop();
+    cluster.node(2).stop();
+    assert_eq!(appended.try_take(), Some(Outcome::Unknown(UnknownReason::Stopped)));
+    assert_eq!(forwarded.try_take(), Some(Outcome::Unknown(UnknownReason::Stopped)));
+    assert_eq!(query.try_take(), Some(refused(RefusalReason::Stopped, None)));
+}

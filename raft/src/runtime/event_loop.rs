@@ -1,0 +1,121 @@
+//! The loop: waits, and passes what comes to the [`Driver`]. All it decides is in which order.
+
+use std::{thread, time::Duration};
+
+use crossbeam_channel::{Select, Sender};
+
+use super::{
+    clock::{Clock, Ticker},
+    compaction::{SnapshotMade, SnapshotTask},
+    driver::Driver,
+    error::StopReason,
+    mailbox::{Control, Mailbox, PeerEvent, Request, Shared},
+    options::Options,
+};
+use crate::{state_machine::StateMachine, storage::StorageWriter, transport::Transport};
+
+/// All that one node's thread holds.
+pub(super) struct EventLoop<S: StateMachine, W: StorageWriter, C> {
+    pub(super) driver: Driver<S, W>,
+    pub(super) transport: Box<dyn Transport>,
+    pub(super) shared: std::sync::Arc<Shared>,
+    /// To itself, for the thread that makes a snapshot.
+    pub(super) to_control: Sender<Control>,
+    pub(super) clock: C,
+    pub(super) options: Options,
+    pub(super) name: String,
+    pub(super) snapshot_thread: Option<thread::JoinHandle<()>>,
+}
+
+impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
+    /// Turns until the node is told to stop, or must.
+    pub(super) fn run(&mut self, mailbox: &Mailbox<S>) -> StopReason {
+        let mut ticker = Ticker::new(self.options.tick, self.clock.now());
+        let mut incoming = Select::new();
+        incoming.recv(&mailbox.control);
+        incoming.recv(&mailbox.peers);
+        incoming.recv(&mailbox.requests);
+        loop {
+            let has_work = self.driver.has_work();
+            let patience = if has_work { Duration::ZERO } else { ticker.until_next(self.clock.now()) };
+            if let Err(reason) = self.turn(mailbox, &mut incoming, patience, &mut ticker) {
+                return reason;
+            }
+        }
+    }
+
+    /// One turn: see [the module](super).
+    fn turn(
+        &mut self,
+        mailbox: &Mailbox<S>,
+        incoming: &mut Select<'_>,
+        patience: Duration,
+        ticker: &mut Ticker,
+    ) -> Result<(), StopReason> {
+        // Whether it was a message or the time that ended the wait is seen below.
+        let _ready = incoming.ready_timeout(patience);
+        for control in mailbox.control.try_iter() {
+            self.on_control(control)?;
+        }
+        for event in mailbox.peers.try_iter().take(self.options.max_messages_per_turn) {
+            self.on_peer_event(event)?;
+        }
+        let is_tick = ticker.take_due(self.clock.now());
+        if is_tick {
+            self.driver.on_tick();
+        }
+        for request in mailbox.requests.try_iter().take(self.options.max_requests_per_turn) {
+            match request {
+                Request::Propose { command, completion } => self.driver.propose(command, completion),
+                Request::Query { query, completion } => self.driver.query(query, completion),
+            }
+        }
+        let has_new_leader = self.driver.run(&mut *self.transport)?;
+        if let Some(task) = self.driver.take_snapshot_task() {
+            self.make_snapshot(task);
+        }
+        if is_tick || has_new_leader {
+            self.shared.publish(self.driver.status());
+        }
+        Ok(())
+    }
+
+    fn on_control(&mut self, control: Control) -> Result<(), StopReason> {
+        match control {
+            Control::Campaign => self.driver.campaign(),
+            Control::SnapshotMade(made) => self.driver.on_snapshot_made(made),
+            Control::Stop => return Err(StopReason::Requested),
+        }
+        Ok(())
+    }
+
+    fn on_peer_event(&mut self, event: PeerEvent) -> Result<(), StopReason> {
+        match event {
+            PeerEvent::Message(envelope) => self.driver.on_message(envelope)?,
+            PeerEvent::Unreachable(node) => self.driver.report_unreachable(node),
+            PeerEvent::Snapshot { node, arrived } => self.driver.report_snapshot(node, arrived),
+        }
+        Ok(())
+    }
+
+    /// Makes the snapshot on a thread of its own. One at a time, so the one before has ended.
+    fn make_snapshot(&mut self, task: SnapshotTask) {
+        self.join_snapshot_thread();
+        let to_control = self.to_control.clone();
+        let make = move || {
+            // A node that has stopped needs no snapshot.
+            let _stopped = to_control.send(Control::SnapshotMade(task.run()));
+        };
+        match thread::Builder::new().name(format!("{}-snapshot", self.name)).spawn(make) {
+            Ok(thread) => self.snapshot_thread = Some(thread),
+            Err(error) => self.driver.on_snapshot_made(SnapshotMade::failed(error.to_string())),
+        }
+    }
+
+    /// Waits for the thread that makes a snapshot. It catches panics itself.
+    pub(super) fn join_snapshot_thread(&mut self) {
+        if let Some(thread) = self.snapshot_thread.take() {
+            let _caught = thread.join();
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The channels into a node's loop, and what both of their ends share.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use parking_lot::Mutex;
+
+use super::{
+    compaction::SnapshotMade, completion::Completion, error::StopReason, options::Options, status::NodeStatus,
+};
+use crate::{
+    consensus::{Envelope, NodeId},
+    state_machine::StateMachine,
+};
+
+/// What the transport tells. Any of it may be lost.
+pub(super) enum PeerEvent {
+    Message(Envelope),
+    Unreachable(NodeId),
+    Snapshot { node: NodeId, arrived: bool },
+}
+
+/// What clients ask for.
+pub(super) enum Request<S: StateMachine> {
+    Propose { command: Bytes, completion: Completion<S::Response> },
+    Query { query: S::Query, completion: Completion<S::Answer> },
+}
+
+/// What must not be lost, and is rare.
+pub(super) enum Control {
+    Campaign,
+    SnapshotMade(SnapshotMade),
+    Stop,
+}
+
+/// The ends that the outside holds.
+pub(super) struct Senders<S: StateMachine> {
+    pub(super) peers: Sender<PeerEvent>,
+    pub(super) requests: Sender<Request<S>>,
+    pub(super) control: Sender<Control>,
+    pub(super) shared: std::sync::Arc<Shared>,
+}
+
+/// The ends that the loop holds.
+pub(super) struct Mailbox<S: StateMachine> {
+    pub(super) peers: Receiver<PeerEvent>,
+    pub(super) requests: Receiver<Request<S>>,
+    pub(super) control: Receiver<Control>,
+}
+
+/// What both ends see.
+pub(super) struct Shared {
+    /// As the loop last published it.
+    status: Mutex<NodeStatus>,
+    stopped: OnceLock<StopReason>,
+    pub(super) messages_dropped: AtomicU64,
+    pub(super) requests_refused: AtomicU64,
+}
+
+/// The channels of a node whose status is `status`.
+pub(super) fn channels<S: StateMachine>(options: &Options, status: NodeStatus) -> (Senders<S>, Mailbox<S>) {
+    let (to_peers, peers) = bounded(options.max_pending_messages);
+    let (to_requests, requests) = bounded(options.max_pending_requests);
+    let (to_control, control) = unbounded();
+    let shared = Shared {
+        status: Mutex::new(status),
+        stopped: OnceLock::new(),
+        messages_dropped: AtomicU64::new(0),
+        requests_refused: AtomicU64::new(0),
+    };
+    let senders =
+        Senders { peers: to_peers, requests: to_requests, control: to_control, shared: shared.into() };
+    (senders, Mailbox { peers, requests, control })
+}
+
+impl Shared {
+    pub(super) fn publish(&self, status: NodeStatus) {
+        *self.status.lock() = status;
+    }
+
+    pub(super) fn leader(&self) -> Option<NodeId> {
+        self.status.lock().core.leader
+    }
+
+    /// The status as last published, completed with what can be known without the loop.
+    pub(super) fn status(&self) -> NodeStatus {
+        let mut status = self.status.lock().clone();
+        status.counters.messages_dropped = self.messages_dropped.load(Ordering::Relaxed);
+        status.counters.requests_refused += self.requests_refused.load(Ordering::Relaxed);
+        status.stopped = self.stop_reason();
+        status
+    }
+
+    /// Notes why the node has stopped. The first reason stays.
+    pub(super) fn note_stopped(&self, reason: StopReason) {
+        self.stopped.get_or_init(|| reason);
+    }
+
+    pub(super) fn stop_reason(&self) -> Option<StopReason> {
+        self.stopped.get().cloned()
+    }
+}

@@ -1,0 +1,52 @@
+//! Drives a node: a thread, channels, a clock.
+//!
+//! A [`Node`] is one thread, which goes round:
+//!
+//! 1. **wait** for anything: a peer's message, a client's request, the next tick;
+//! 2. take up what it was **told** to do: to stop, to stand for election, to keep a snapshot that was made;
+//! 3. take up **messages of peers**, so many at most;
+//! 4. take one **tick**, if it is due: one, however late it is, and after the messages, so that a node that
+//!    was paused hears its leader before it gives it up;
+//! 5. take up **requests of clients**, so many at most: however many there are, the peers have their turn;
+//! 6. carry out **what the core wants done**, [`Ready`](crate::Ready) by Ready: send, write, send, apply,
+//!    answer;
+//! 7. begin a **snapshot** on a thread of its own, if the log has grown enough; tell the world how it stands.
+//!
+//! What comes while a turn is under way waits for the next, and then goes through the log as one batch: the
+//! busier the node, the larger its batches.
+//!
+//! Points 2 to 6 are those of a [`Driver`], which knows no thread, channel or clock and so can be simulated;
+//! the loop decides only the order in which it calls it.
+//!
+//! **Nobody waits for ever.** Each command and query ends with one [`Outcome`], also if the state machine
+//! panics, the disk fails or the node is stopped.
+
+mod clock;
+mod compaction;
+mod completion;
+mod driver;
+mod error;
+mod event_loop;
+mod execute;
+mod handle;
+#[cfg(test)]
+mod journal;
+mod mailbox;
+mod node;
+mod options;
+mod outcome;
+mod queries;
+mod status;
+mod ticket;
+mod waiters;
+
+pub use compaction::{SnapshotMade, SnapshotTask};
+pub use completion::Completion;
+pub use driver::Driver;
+pub use error::{Part, StartError, StopReason};
+pub use handle::Handle;
+pub use node::Node;
+pub use options::{Options, OptionsError};
+pub use outcome::{Outcome, Refusal, RefusalReason, UnknownReason};
+pub use status::{Counters, NodeStatus};
+pub use ticket::{StillPending, Ticket};

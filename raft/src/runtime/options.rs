@@ -1,0 +1,127 @@
+//! How the runtime drives a node.
+
+use std::time::Duration;
+
+/// How the runtime drives a node. [`Options::default`] is sound; [`Config`](crate::Config) says how the node
+/// itself behaves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long a tick is, in which [`Config`](crate::Config) counts its timeouts. Default: 50 ms, so that
+    /// with `Config`'s defaults followers stand for election after 0.5 to 1 s.
+    ///
+    /// Too small: a pause of a process or of the network costs a leader its office, and idle nodes use more
+    /// processor time. Too large: lost messages and dead leaders are noticed late. Should be the same on all
+    /// nodes.
+    pub tick: Duration,
+
+    /// How many commands and queries may wait for the node to take them up; and again, how many commands, and
+    /// how many queries, may wait for their outcome. Beyond, [`Busy`](super::RefusalReason::Busy) is
+    /// answered. Default: 16,384.
+    ///
+    /// Too small: bursts are refused. Too large: under overload each waits long, and memory holds them all.
+    pub max_pending_requests: usize,
+
+    /// How many messages of peers may wait for the node; beyond, they are dropped, and sent again by the
+    /// peer. Default: 4,096.
+    ///
+    /// Too small: bursts cost a round trip more. Too large: after a pause the node works off what nobody
+    /// waits for any more.
+    pub max_pending_messages: usize,
+
+    /// How many messages of peers are taken up before a tick may pass and clients have their turn.
+    /// Default: 1,024.
+    ///
+    /// Too small: smaller batches. Too large: clients wait when peers are busy.
+    pub max_messages_per_turn: usize,
+
+    /// How many commands and queries are taken up in one turn, between two looks at the peers.
+    /// Default: 1,024.
+    ///
+    /// Too small: smaller batches, so more writes to the disk. Too large: peers, and so heartbeats, wait when
+    /// clients are busy.
+    pub max_requests_per_turn: usize,
+
+    /// How long a command may stay in the log undecided, after its leader lost office or nothing was applied
+    /// any more, until its outcome is [`Unknown`](super::Outcome::Unknown); in ticks. Default: 100.
+    ///
+    /// Should be some election timeouts: mostly the next leader decides it. Too small: outcomes that would
+    /// soon be known are not. Too large: clients wait for a cluster that has no quorum.
+    pub unknown_after_ticks: u32,
+
+    /// How long a query is asked again and again until it is refused, in ticks. Default: 100.
+    ///
+    /// Should be some election timeouts. Too small: every change of leaders is seen by readers. Too large:
+    /// they wait for a cluster that has no quorum.
+    pub read_timeout_ticks: u32,
+
+    /// How many bytes of applied entries the log may hold since the last snapshot; then the next one is made
+    /// and the log is cut. Default: 64 MiB.
+    ///
+    /// Too small: the state machine is written again and again. Too large: the disk fills, and a node takes
+    /// longer to start. A multiple of the snapshot's own size is a good measure.
+    pub compact_after_bytes: usize,
+
+    /// How many entries stay in the log although the snapshot contains them, for followers that lag a little.
+    /// Default: 4,096.
+    ///
+    /// Too small: such a follower is sent the whole snapshot. Too large: the log stays long.
+    pub keep_entries: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_millis(50),
+            max_pending_requests: 16_384,
+            max_pending_messages: 4_096,
+            max_messages_per_turn: 1_024,
+            max_requests_per_turn: 1_024,
+            unknown_after_ticks: 100,
+            read_timeout_ticks: 100,
+            compact_after_bytes: 64 << 20,
+            keep_entries: 4_096,
+        }
+    }
+}
+
+/// Options that no node can run with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{name} is 0: give it at least one")]
+pub struct OptionsError {
+    name: &'static str,
+}
+
+impl Options {
+    /// Checks that a node can run with this.
+    ///
+    /// # Errors
+    /// [`OptionsError`] names what is 0 and must not be.
+    pub fn validate(&self) -> Result<(), OptionsError> {
+        let is_zero = [
+            ("tick", self.tick.is_zero()),
+            ("max_pending_requests", self.max_pending_requests == 0),
+            ("max_pending_messages", self.max_pending_messages == 0),
+            ("max_messages_per_turn", self.max_messages_per_turn == 0),
+            ("max_requests_per_turn", self.max_requests_per_turn == 0),
+            ("unknown_after_ticks", self.unknown_after_ticks == 0),
+            ("read_timeout_ticks", self.read_timeout_ticks == 0),
+        ];
+        match is_zero.iter().find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => Err(OptionsError { name }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_sound_and_what_cannot_run_is_refused() {
+        assert_eq!(Options::default().validate(), Ok(()));
+        let timeless = Options { tick: Duration::ZERO, ..Options::default() };
+        assert_eq!(timeless.validate(), Err(OptionsError { name: "tick" }));
+    }
+}

@@ -1,0 +1,139 @@
+//! What becomes of a command or a query, as the client gets to know it.
+
+use std::fmt;
+
+use crate::consensus::{NodeId, ProposeError};
+
+/// How a command or a query ended. Each one ends once, whatever happens to the node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use = "a command may have been refused"]
+pub enum Outcome<T> {
+    /// The command was applied on this node, and this is the state machine's response; or the query was
+    /// answered.
+    Applied(T),
+    /// It surely has not taken effect, and never will: it is safe to try again.
+    NotAccepted(Refusal),
+    /// It may have taken effect, or may still, or not at all. Trying again may do it twice, unless the
+    /// command itself provides against that.
+    Unknown(UnknownReason),
+}
+
+/// Why something was not accepted, and whom to ask instead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// Why.
+    pub reason: RefusalReason,
+    /// Who leads, as far as this node knows.
+    pub leader: Option<NodeId>,
+}
+
+/// Why something was not accepted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// Nobody is known to lead: try again after an election timeout.
+    NoLeader,
+    /// Another node leads, and this one does not pass commands on
+    /// ([`Config::forward_proposals`](crate::Config::forward_proposals)).
+    NotLeader,
+    /// The command is larger than [`Config::max_entry_bytes`](crate::Config::max_entry_bytes).
+    TooLarge {
+        /// Its size as a log entry, in bytes.
+        size: usize,
+        /// What is allowed.
+        max: usize,
+    },
+    /// Too many wait already: slow down.
+    Busy,
+    /// Another leader's entry was committed in the command's place in the log.
+    Overwritten,
+    /// This node passed it on, and the leader refused it: it may be busy.
+    RefusedByLeader,
+    /// No leader has confirmed in time that the answer would be current
+    /// ([`Options::read_timeout_ticks`](crate::runtime::Options::read_timeout_ticks)). Queries only.
+    ReadTimeout,
+    /// The node has stopped, and [`Handle::stop_reason`](crate::runtime::Handle::stop_reason) tells why.
+    Stopped,
+}
+
+/// Why nobody knows whether a command took effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum UnknownReason {
+    /// The command was in the log when its leader lost office, or stopped to make progress, and nothing was
+    /// decided in time ([`Options::unknown_after_ticks`](crate::runtime::Options::unknown_after_ticks)).
+    Undecided,
+    /// A snapshot from the leader has passed over the command's place in the log.
+    PassedBySnapshot,
+    /// It was passed on to the leader, and nothing was heard of it.
+    ForwardUnanswered,
+    /// The node stopped with the command in its log.
+    Stopped,
+}
+
+impl<T> Outcome<T> {
+    /// The response or answer, if there is one.
+    pub fn applied(self) -> Option<T> {
+        match self {
+            Self::Applied(response) => Some(response),
+            Self::NotAccepted(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    pub(crate) const fn refused(reason: RefusalReason, leader: Option<NodeId>) -> Self {
+        Self::NotAccepted(Refusal { reason, leader })
+    }
+}
+
+impl Refusal {
+    /// The core's refusal of a proposal on a node that knows `leader`.
+    pub(crate) const fn of_proposal(error: ProposeError, leader: Option<NodeId>) -> Self {
+        let reason = match error {
+            ProposeError::NoLeader => RefusalReason::NoLeader,
+            ProposeError::NotLeader { .. } => RefusalReason::NotLeader,
+            ProposeError::TooLarge { size, max } => RefusalReason::TooLarge { size, max },
+            ProposeError::Busy { .. } => RefusalReason::Busy,
+        };
+        Self { reason, leader }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not accepted: {}", self.reason)?;
+        match self.leader {
+            Some(leader) => write!(f, " ({leader} leads)"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLeader => f.write_str("no leader is known: try again after an election timeout"),
+            Self::NotLeader => f.write_str("another node leads: propose there"),
+            Self::TooLarge { size, max } => {
+                write!(f, "the command has {size} bytes, more than the {max} that max_entry_bytes allows")
+            }
+            Self::Busy => f.write_str("too many wait already: slow down"),
+            Self::Overwritten => f.write_str("another leader's entry took its place: try again"),
+            Self::RefusedByLeader => f.write_str("the leader refused it: slow down"),
+            Self::ReadTimeout => f.write_str("no leader confirmed it in time: see whether a quorum is up"),
+            Self::Stopped => f.write_str("this node has stopped: ask another"),
+        }
+    }
+}
+
+impl fmt::Display for UnknownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Undecided => "nothing was decided in time: it may be applied, or not",
+            Self::PassedBySnapshot => "a snapshot passed over it: it was applied, or not",
+            Self::ForwardUnanswered => "the leader was not heard of in time: it may be applied, or not",
+            Self::Stopped => "the node stopped with it in the log: it may be applied, or not",
+        })
+    }
+}

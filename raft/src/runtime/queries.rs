@@ -1,0 +1,121 @@
+//! Clients that wait for answers of the state machine (thesis §6.4).
+//!
+//! A query goes through three places: *unasked*, until a read index is asked for; *asked*, until it comes; and
+//! *answerable*, until the state machine has applied that much. From any of them it can run out of time; from
+//! *asked* it goes back when its read was lost, for reads change nothing and can be asked again.
+
+use super::{
+    completion::Completion,
+    outcome::{Outcome, RefusalReason},
+};
+use crate::{
+    consensus::{LogIndex, NodeId, Read, ReadId, ReadOutcome},
+    state_machine::StateMachine,
+};
+
+/// Who waits for which answer.
+pub(super) struct Queries<S: StateMachine> {
+    unasked: Vec<Query<S>>,
+    /// Those that came in one turn share one read.
+    asked: Vec<(ReadId, Vec<Query<S>>)>,
+    answerable: Vec<(LogIndex, Vec<Query<S>>)>,
+    /// There is a reason to ask for the unasked ones now.
+    is_time_to_ask: bool,
+    len: usize,
+}
+
+struct Query<S: StateMachine> {
+    query: S::Query,
+    completion: Completion<S::Answer>,
+    /// The last tick in which it is of use.
+    deadline: u64,
+}
+
+impl<S: StateMachine> Queries<S> {
+    pub(super) fn new() -> Self {
+        Self { unasked: Vec::new(), asked: Vec::new(), answerable: Vec::new(), is_time_to_ask: false, len: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn add(&mut self, query: S::Query, completion: Completion<S::Answer>, deadline: u64) {
+        self.unasked.push(Query { query, completion, deadline });
+        self.is_time_to_ask = true;
+        self.len += 1;
+    }
+
+    /// Something has changed, so that asking again may help.
+    pub(super) fn ask_again(&mut self) {
+        self.is_time_to_ask = !self.unasked.is_empty();
+    }
+
+    pub(super) fn is_time_to_ask(&self) -> bool {
+        self.is_time_to_ask
+    }
+
+    /// Whether a read should be begun now, for which [`on_asked`](Self::on_asked) or nothing follows.
+    pub(super) fn take_time_to_ask(&mut self) -> bool {
+        std::mem::take(&mut self.is_time_to_ask)
+    }
+
+    /// A read was begun after all unasked queries came: it can serve them all.
+    pub(super) fn on_asked(&mut self, id: ReadId) {
+        self.asked.push((id, std::mem::take(&mut self.unasked)));
+    }
+
+    /// A read has ended.
+    pub(super) fn on_read(&mut self, read: Read) {
+        let Some(position) = self.asked.iter().position(|(id, _)| *id == read.id) else { return };
+        let (_, mut queries) = self.asked.remove(position);
+        match read.outcome {
+            ReadOutcome::At(index) => self.answerable.push((index, queries)),
+            ReadOutcome::Lost => self.unasked.append(&mut queries),
+        }
+    }
+
+    /// Answers what can be answered by a state machine that has applied everything up to `applied`.
+    pub(super) fn answer(&mut self, applied: LogIndex, state_machine: &S) {
+        let mut position = 0;
+        while let Some((index, _)) = self.answerable.get(position) {
+            if *index > applied {
+                position += 1;
+                continue;
+            }
+            let (_, queries) = self.answerable.swap_remove(position);
+            self.len -= queries.len();
+            for Query { query, completion, .. } in queries {
+                completion.complete(Outcome::Applied(state_machine.query(query)));
+            }
+        }
+    }
+
+    /// Refuses those that are too late.
+    pub(super) fn on_tick(&mut self, now: u64, leader: Option<NodeId>) {
+        if self.len == 0 {
+            return;
+        }
+        let asked = self.asked.iter_mut().map(|(_, queries)| queries);
+        let answerable = self.answerable.iter_mut().map(|(_, queries)| queries);
+        let mut expired = 0;
+        for queries in asked.chain(answerable).chain([&mut self.unasked]) {
+            let (late, in_time) = std::mem::take(queries).into_iter().partition(|query| query.deadline < now);
+            *queries = in_time;
+            let late: Vec<Query<S>> = late;
+            expired += late.len();
+            for query in late {
+                query.completion.complete(Outcome::refused(RefusalReason::ReadTimeout, leader));
+            }
+        }
+        self.len -= expired;
+    }
+
+    /// The node stops: tells everybody, each through the end of its [`Completion`].
+    pub(super) fn end_all(&mut self) {
+        self.unasked.clear();
+        self.asked.clear();
+        self.answerable.clear();
+        self.len = 0;
+    }
+}

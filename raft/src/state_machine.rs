@@ -1,0 +1,93 @@
+//! What a cluster keeps the same on every node: the user's part.
+
+use std::error::Error;
+
+use bytes::Bytes;
+
+use crate::consensus::LogIndex;
+
+/// What is replicated: commands go in, in the same order on every node, and change it.
+///
+/// It must be **deterministic**: the same commands in the same order give the same state and the same
+/// responses, on every node and in every life of a node. So no clock, no randomness, no iteration over hash
+/// maps, and nothing read from outside. Whoever needs the time puts it into the command.
+///
+/// All methods run on the node's own thread, one at a time. A panic in any of them stops the node.
+///
+/// # A register
+/// ```
+/// use bytes::Bytes;
+/// use quorate::{LogIndex, RestoreError, StateMachine};
+///
+/// #[derive(Default)]
+/// struct Register(Bytes);
+///
+/// impl StateMachine for Register {
+///     type Response = Bytes; // what stood there before
+///     type Query = ();
+///     type Answer = Bytes;
+///
+///     fn apply(&mut self, _index: LogIndex, command: &Bytes) -> Bytes {
+///         std::mem::replace(&mut self.0, command.clone())
+///     }
+///     fn query(&self, (): ()) -> Bytes {
+///         self.0.clone()
+///     }
+///     fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+///         let value = self.0.clone();
+///         Box::new(move || value)
+///     }
+///     fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
+///         self.0 = snapshot.clone();
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait StateMachine: Send + 'static {
+    /// What whoever proposed a command gets to know when it is applied.
+    type Response: Send + 'static;
+    /// A question that changes nothing.
+    type Query: Send + 'static;
+    /// What is answered to it.
+    type Answer: Send + 'static;
+
+    /// Carries out one command. Each index comes once, in order; some are left out, because Raft needs a few
+    /// entries for itself.
+    ///
+    /// A command that makes no sense is still committed: answer so in the response, the same on every node.
+    fn apply(&mut self, index: LogIndex, command: &Bytes) -> Self::Response;
+
+    /// A batch of commands ends here, and their responses are given out after it: the place to commit one
+    /// transaction for all of them. Does nothing by default.
+    fn end_batch(&mut self) {}
+
+    /// Answers a question from the state as it is now. The runtime asks only when the answer is linearizable.
+    fn query(&self, query: Self::Query) -> Self::Answer;
+
+    /// Begins a snapshot of the state as it is now.
+    ///
+    /// This call must be cheap, for nothing else happens meanwhile: clone an `Arc` or a persistent map. What
+    /// it returns does the work, on another thread, while commands go on being applied.
+    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send>;
+
+    /// Becomes what the snapshot says; all that was before is forgotten.
+    ///
+    /// # Errors
+    /// [`RestoreError`] if the snapshot cannot be understood. The node stops: it must not go on with half a
+    /// state.
+    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError>;
+}
+
+/// A snapshot that the state machine could not understand.
+#[derive(Debug, thiserror::Error)]
+#[error("the snapshot cannot be restored: run a version that can read it ({reason})")]
+pub struct RestoreError {
+    reason: Box<dyn Error + Send + Sync>,
+}
+
+impl RestoreError {
+    /// Says what is wrong with the snapshot.
+    pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
