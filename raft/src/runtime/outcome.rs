@@ -45,6 +45,8 @@ pub enum RefusalReason {
     },
     /// Too many wait already: slow down.
     Busy,
+    /// Leadership is being handed over: try again in a moment.
+    TransferringLeadership,
     /// Another leader's entry was committed in the command's place in the log.
     Overwritten,
     /// This node passed it on, and the leader refused it: it may be busy.
@@ -93,6 +95,7 @@ impl Refusal {
             ProposeError::NotLeader { .. } => RefusalReason::NotLeader,
             ProposeError::TooLarge { size, max } => RefusalReason::TooLarge { size, max },
             ProposeError::Busy { .. } => RefusalReason::Busy,
+            ProposeError::TransferringLeadership { .. } => RefusalReason::TransferringLeadership,
         };
         Self { reason, leader }
     }
@@ -119,6 +122,9 @@ impl fmt::Display for RefusalReason {
                 write!(f, "the command has {size} bytes, more than the {max} that max_entry_bytes allows")
             }
             Self::Busy => f.write_str("too many wait already: slow down"),
+            Self::TransferringLeadership => {
+                f.write_str("leadership is being handed over: try again in a moment")
+            }
             Self::Overwritten => f.write_str("another leader's entry took its place: try again"),
             Self::RefusedByLeader => f.write_str("the leader refused it: slow down"),
             Self::ReadTimeout => f.write_str("no leader confirmed it in time: see whether a quorum is up"),

@@ -56,6 +56,12 @@ impl MemStorage {
         self.held.lock().hard_state = hard_state;
     }
 
+    /// Sets the membership as of the last entry that the state machine will remember after a restart:
+    /// [`Config::applied`](crate::Config::applied), or what the snapshot holds.
+    pub fn set_membership(&self, membership: Membership) {
+        self.held.lock().membership = membership;
+    }
+
     /// The hard state as last written.
     #[must_use]
     pub fn hard_state(&self) -> HardState {
@@ -171,6 +177,8 @@ impl StorageWriter for MemStorage {
     fn compact(&mut self, snapshot: Snapshot, keep: u64) -> Result<(), StorageError> {
         let mut held = self.held.lock();
         let index = LogIndex(snapshot.last.index.0.saturating_sub(keep));
+        // Whoever starts again starts from the snapshot.
+        held.membership = snapshot.membership.clone();
         held.snapshot = Some(snapshot);
         if index > held.log.base().index {
             held.log.compact(index);
