@@ -64,7 +64,14 @@ impl Raft {
             // Not before its own vote is durable: else, after a crash, it could vote for another in this term.
             self.send_after_write(voter, Message::VoteRequest { last, transfer: false });
         }
-        self.count_vote(self.id, true);
+    }
+
+    /// §5.2: the candidate votes for itself, and like any other vote this one counts when it is durable.
+    pub(super) fn count_own_vote(&mut self, written: u64) {
+        let Role::Candidate(candidate) = &self.role else { return };
+        if written >= candidate.vote_write {
+            self.count_vote(self.id, true);
+        }
     }
 
     fn other_voters(&self) -> Vec<NodeId> {
@@ -169,9 +176,9 @@ impl Raft {
     }
 
     fn count_vote(&mut self, voter: NodeId, granted: bool) {
-        let Role::Candidate(ballot) = &mut self.role else { return };
-        ballot.record(voter, granted);
-        match ballot.result(&self.membership.voters) {
+        let Role::Candidate(candidate) = &mut self.role else { return };
+        candidate.ballot.record(voter, granted);
+        match candidate.ballot.result(&self.membership.voters) {
             VoteResult::Won => self.become_leader(),
             VoteResult::Lost => self.become_follower(self.term, None),
             VoteResult::Pending => {}
