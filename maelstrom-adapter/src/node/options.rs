@@ -65,6 +65,9 @@ const COMMAND_PATIENCE: Duration = Duration::from_secs(2);
 /// [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX).
 const COMMAND_BYTES_MAX: usize = 16 << 20;
 
+/// The log is cut when it has grown by so much: small states make small snapshots.
+const COMPACT_AFTER_BYTES: usize = 16 << 20;
+
 impl NodeOptions {
     /// The seed of the command line, or one that nobody chose.
     pub(super) fn seed(&self) -> u64 {
@@ -89,6 +92,7 @@ impl NodeOptions {
         options.tick = Duration::from_millis(self.tick_ms);
         options.read_timeout_ticks = self.ticks(READ_PATIENCE);
         options.unknown_after_ticks = self.ticks(COMMAND_PATIENCE);
+        options.compact_after_bytes = COMPACT_AFTER_BYTES;
         options
     }
 

@@ -77,6 +77,10 @@ impl Outbox {
                     return Ok(());
                 }
                 self.shared.news.wait(&mut lines);
+                drop(lines);
+                // Whoever has written one line is about to write more: let it, if the processor is scarce.
+                std::thread::yield_now();
+                lines = self.shared.lines.lock();
             }
             std::mem::swap(&mut lines.waiting, &mut batch);
             drop(lines);

@@ -52,6 +52,7 @@ impl Raft {
     /// The write with this number, and every earlier one, is durable.
     pub(super) fn on_written(&mut self, number: u64) {
         self.log.on_written(number);
+        self.count_own_vote(number);
         self.advance_commit(self.log.durable());
     }
 }

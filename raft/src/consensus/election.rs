@@ -87,7 +87,14 @@ impl Raft {
             // Not before its own vote is durable: else, after a crash, it could vote for another in this term.
             self.send_after_write(voter, Message::VoteRequest { last, priority, transfer });
         }
-        self.count_vote(self.id, true);
+    }
+
+    /// §5.2: the candidate votes for itself, and like any other vote this one counts when it is durable.
+    pub(super) fn count_own_vote(&mut self, written: u64) {
+        let Role::Candidate(candidate) = &self.role else { return };
+        if written >= candidate.vote_write {
+            self.count_vote(self.id, true);
+        }
     }
 
     fn claim(&self) -> Claim {
@@ -213,8 +220,8 @@ impl Raft {
     }
 
     fn count_vote(&mut self, voter: NodeId, granted: bool) {
-        if let Role::Candidate(ballot) = &mut self.role {
-            ballot.record(voter, granted);
+        if let Role::Candidate(candidate) = &mut self.role {
+            candidate.ballot.record(voter, granted);
         }
         self.recount_votes();
     }
@@ -227,7 +234,7 @@ impl Raft {
                 VoteResult::Lost => self.become_follower(self.term, None),
                 VoteResult::Pending => {}
             },
-            Role::Candidate(ballot) => match ballot.result(&self.membership.voters) {
+            Role::Candidate(candidate) => match candidate.ballot.result(&self.membership.voters) {
                 VoteResult::Won => self.become_leader(),
                 VoteResult::Lost => self.become_follower(self.term, None),
                 VoteResult::Pending => {}

@@ -13,7 +13,7 @@ use super::{
 pub(super) enum Role {
     Follower { leader: Option<NodeId> },
     PreCandidate(Ballot),
-    Candidate(Ballot),
+    Candidate(Candidate),
     Leader(Box<Leader>),
 }
 
@@ -71,6 +71,14 @@ impl Role {
     pub(super) fn as_leader_mut(&mut self) -> Option<&mut Leader> {
         if let Self::Leader(leader) = self { Some(leader) } else { None }
     }
+}
+
+/// What a candidate knows.
+pub(super) struct Candidate {
+    pub(super) ballot: Ballot,
+    /// The write that makes its own vote durable. Until then that vote does not count: a node that is a quorum by
+    /// itself would otherwise lead a term that a crash makes it forget, and lead it once more with other entries.
+    pub(super) vote_write: u64,
 }
 
 /// The votes that one election has brought in so far.

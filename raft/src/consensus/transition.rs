@@ -7,7 +7,7 @@ use super::{
     progress::{Progress, ProgressSet},
     raft::Raft,
     read_index::LeaderReads,
-    role::{Ballot, Leader, Role},
+    role::{Ballot, Candidate, Leader, Role},
     types::{NodeId, Term},
 };
 
@@ -65,7 +65,8 @@ impl Raft {
         self.leave_role();
         self.term = self.term.next();
         self.vote = Some(self.id);
-        self.role = Role::Candidate(Ballot::default());
+        let vote_write = self.log.next_write();
+        self.role = Role::Candidate(Candidate { ballot: Ballot::default(), vote_write });
         self.restart_election_timer();
         info!(self.logger, "stands for election in term {}", self.term);
     }

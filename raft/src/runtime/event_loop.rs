@@ -1,6 +1,6 @@
 //! The loop: waits, and passes what comes to the [`Driver`]. All it decides is in which order.
 
-use std::{thread, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use crossbeam_channel::{Select, Sender};
 
@@ -9,7 +9,7 @@ use super::{
     compaction::{SnapshotMade, SnapshotTask},
     driver::Driver,
     error::StopReason,
-    mailbox::{Control, Mailbox, PeerEvent, Request, Shared},
+    mailbox::{Control, Gate, Mailbox, PeerEvent, Request, Shared},
     options::Options,
 };
 use crate::{state_machine::StateMachine, storage::StorageWriter, transport::Transport};
@@ -18,7 +18,8 @@ use crate::{state_machine::StateMachine, storage::StorageWriter, transport::Tran
 pub(super) struct EventLoop<S: StateMachine, W: StorageWriter, C> {
     pub(super) driver: Driver<S, W>,
     pub(super) transport: Box<dyn Transport>,
-    pub(super) shared: std::sync::Arc<Shared>,
+    pub(super) gate: Arc<Gate<S>>,
+    pub(super) shared: Arc<Shared>,
     /// To itself, for the thread that makes a snapshot.
     pub(super) to_control: Sender<Control>,
     pub(super) clock: C,
@@ -112,10 +113,23 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         }
     }
 
-    /// Waits for the thread that makes a snapshot. It catches panics itself.
-    pub(super) fn join_snapshot_thread(&mut self) {
+    fn join_snapshot_thread(&mut self) {
         if let Some(thread) = self.snapshot_thread.take() {
+            // It catches panics itself.
             let _caught = thread.join();
         }
     }
+
+    /// The end, whatever it was that ended [`run`](Self::run): sees to it that nobody goes on waiting.
+    pub(super) fn close(&mut self, reason: StopReason, mailbox: &Mailbox<S>) {
+        // First the reason, so that whoever is told can ask for it.
+        self.shared.note_stopped(reason);
+        self.gate.close();
+        self.driver.stop();
+        mailbox.discard();
+        self.join_snapshot_thread();
+    }
 }
+
+#[cfg(test)]
+mod tests;

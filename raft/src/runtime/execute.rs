@@ -112,3 +112,6 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         self.running = Part::Core;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,7 @@ impl<S: StateMachine> Handle<S> {
     }
 
     fn request(&self, request: Request<S>) {
-        let (request, reason) = match self.senders.requests.try_send(request) {
+        let (request, reason) = match self.senders.requests.send(request) {
             Ok(()) => return,
             Err(TrySendError::Full(request)) => (request, RefusalReason::Busy),
             Err(TrySendError::Disconnected(request)) => (request, RefusalReason::Stopped),

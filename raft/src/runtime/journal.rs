@@ -1,5 +1,10 @@
 //! A state machine for tests: remembers every command in order.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use bytes::Bytes;
 
 use crate::{
@@ -11,7 +16,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Journal {
     pub(super) lines: Vec<String>,
-    pub(super) batches: usize,
+    pub(super) batches: Arc<AtomicUsize>,
 }
 
 impl StateMachine for Journal {
@@ -26,7 +31,7 @@ impl StateMachine for Journal {
     }
 
     fn end_batch(&mut self) {
-        self.batches += 1;
+        self.batches.fetch_add(1, Ordering::Relaxed);
     }
 
     fn query(&self, (): ()) -> Vec<String> {

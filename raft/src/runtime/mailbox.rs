@@ -1,13 +1,13 @@
 //! The channels into a node's loop, and what both of their ends share.
 
 use std::sync::{
-    OnceLock,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use parking_lot::Mutex;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
+use parking_lot::{Mutex, RwLock};
 
 use super::{
     compaction::SnapshotMade, completion::Completion, error::StopReason, options::Options, status::NodeStatus,
@@ -40,9 +40,17 @@ pub(super) enum Control {
 /// The ends that the outside holds.
 pub(super) struct Senders<S: StateMachine> {
     pub(super) peers: Sender<PeerEvent>,
-    pub(super) requests: Sender<Request<S>>,
+    pub(super) requests: Arc<Gate<S>>,
     pub(super) control: Sender<Control>,
-    pub(super) shared: std::sync::Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// Through which clients' requests come, until it is closed.
+///
+/// A request holds somebody who waits, so none may be left behind in the channel. Once the gate is closed
+/// nobody can put one in, and what the loop then finds there is the last.
+pub(super) struct Gate<S: StateMachine> {
+    sender: RwLock<Option<Sender<Request<S>>>>,
 }
 
 /// The ends that the loop holds.
@@ -66,6 +74,7 @@ pub(super) fn channels<S: StateMachine>(options: &Options, status: NodeStatus) -
     let (to_peers, peers) = bounded(options.max_pending_messages);
     let (to_requests, requests) = bounded(options.max_pending_requests);
     let (to_control, control) = unbounded();
+    let gate = Gate { sender: RwLock::new(Some(to_requests)) };
     let shared = Shared {
         status: Mutex::new(status),
         stopped: OnceLock::new(),
@@ -73,8 +82,35 @@ pub(super) fn channels<S: StateMachine>(options: &Options, status: NodeStatus) -
         requests_refused: AtomicU64::new(0),
     };
     let senders =
-        Senders { peers: to_peers, requests: to_requests, control: to_control, shared: shared.into() };
+        Senders { peers: to_peers, requests: Arc::new(gate), control: to_control, shared: Arc::new(shared) };
     (senders, Mailbox { peers, requests, control })
+}
+
+impl<S: StateMachine> Gate<S> {
+    /// Puts a request into the channel, if there is room and the gate is open.
+    pub(super) fn send(&self, request: Request<S>) -> Result<(), TrySendError<Request<S>>> {
+        match &*self.sender.read() {
+            Some(sender) => sender.try_send(request),
+            None => Err(TrySendError::Disconnected(request)),
+        }
+    }
+
+    /// How many are in the channel.
+    pub(super) fn len(&self) -> usize {
+        self.sender.read().as_ref().map_or(0, Sender::len)
+    }
+
+    pub(super) fn close(&self) {
+        *self.sender.write() = None;
+    }
+}
+
+impl<S: StateMachine> Mailbox<S> {
+    /// Drops what nobody will take up any more. Clients' requests are refused by that.
+    pub(super) fn discard(&self) {
+        self.requests.try_iter().for_each(drop);
+        self.peers.try_iter().for_each(drop);
+    }
 }
 
 impl Shared {

@@ -57,6 +57,7 @@ impl<S: StateMachine> Node<S> {
         let event_loop = EventLoop {
             driver,
             transport: Box::new(transport),
+            gate: Arc::clone(&senders.requests),
             shared: Arc::clone(&senders.shared),
             to_control: senders.control.clone(),
             clock: SystemClock::new(),
@@ -64,7 +65,7 @@ impl<S: StateMachine> Node<S> {
             name: name.clone(),
             snapshot_thread: None,
         };
-        let body = move || supervise(event_loop, mailbox, &logger);
+        let body = move || supervise(event_loop, &mailbox, &logger);
         let thread = thread::Builder::new().name(name).spawn(body).map_err(StartError::Thread)?;
         Ok(Self { handle: Handle::new(senders), thread: Some(thread) })
     }
@@ -110,13 +111,13 @@ impl<S: StateMachine> fmt::Debug for Node<S> {
     }
 }
 
-/// Runs the loop to its end, whatever end that is, and sees to it that nobody goes on waiting.
+/// Runs the loop to its end, whatever end that is.
 fn supervise<S: StateMachine, W: StorageWriter, C: Clock>(
     mut event_loop: EventLoop<S, W, C>,
-    mailbox: Mailbox<S>,
+    mailbox: &Mailbox<S>,
     logger: &Logger,
 ) {
-    let end = catch_unwind(AssertUnwindSafe(|| event_loop.run(&mailbox)));
+    let end = catch_unwind(AssertUnwindSafe(|| event_loop.run(mailbox)));
     let reason = end.unwrap_or_else(|payload| StopReason::panicked(event_loop.driver.running, &*payload));
     match &reason {
         StopReason::Requested => info!(logger, "{reason}"),
@@ -124,10 +125,5 @@ fn supervise<S: StateMachine, W: StorageWriter, C: Clock>(
             error!(logger, "{reason}");
         }
     }
-    // First the reason, so that whoever is told can ask for it.
-    event_loop.shared.note_stopped(reason);
-    event_loop.driver.stop();
-    // What is still queued is refused as it is dropped, and so is what comes from now on.
-    drop(mailbox);
-    event_loop.join_snapshot_thread();
+    event_loop.close(reason, mailbox);
 }

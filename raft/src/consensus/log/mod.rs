@@ -270,6 +270,11 @@ impl Log {
         self.writes.tick()
     }
 
+    /// The number of the write that the next Ready will hand out.
+    pub(super) fn next_write(&self) -> u64 {
+        self.writes.next_number()
+    }
+
     /// Everything up to write `number` is durable.
     pub(super) fn on_written(&mut self, number: u64) {
         self.writes.finish(number);

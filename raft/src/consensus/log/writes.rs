@@ -34,6 +34,11 @@ impl Writes {
         Self { next_number: 1, handed_out: last, pending: VecDeque::new(), durable: last, stalled_ticks: 0 }
     }
 
+    /// The number of the write that the next Ready will hand out.
+    pub(super) fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
     pub(super) fn handed_out(&self) -> LogIndex {
         self.handed_out
     }

@@ -1,15 +1,17 @@
 //! Drivers against each other, turn by turn: no threads, no clock, the same every time.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
+use crossbeam_channel::unbounded;
 use slog::{Discard, o};
 
 use super::*;
 use crate::{
-    consensus::{
-        Entries, Entry, Forward, ForwardId, ForwardOutcome, LogIndex, Message, NodeId, Ready, RoleKind, Term,
-    },
+    consensus::{LogIndex, Message, NodeId, RoleKind, Term},
     runtime::{Ticket, UnknownReason, journal::Journal},
     storage::MemStorage,
 };
@@ -124,29 +126,17 @@ fn a_proposal_is_answered_once_it_is_applied_whoever_took_it() {
 #[test]
 fn a_batch_ends_once_and_before_its_responses() {
     let mut cluster = Cluster::new(1, &options());
-    let before = cluster.node(1).state_machine.batches;
-    let mut tickets: Vec<_> = ["a", "b", "c"].map(|command| cluster.propose(1, command)).into();
+    let batches = Arc::clone(&cluster.node(1).state_machine.batches);
+    let before = batches.load(Ordering::Relaxed);
+    let (told, outcomes) = unbounded();
+    for command in ["a", "b", "c"] {
+        let (batches, told) = (Arc::clone(&batches), told.clone());
+        let tell = move |outcome| told.send((outcome, batches.load(Ordering::Relaxed))).unwrap();
+        cluster.node(1).propose(command.into(), Completion::callback(tell));
+    }
     cluster.settle();
-    assert_eq!(cluster.node(1).state_machine.batches, before + 1);
-    let responses: Vec<_> = tickets.iter_mut().map(|ticket| ticket.try_take()).collect();
-    assert_eq!(responses, [1, 2, 3].map(|line| Some(Outcome::Applied(line))));
-}
-
-#[test]
-fn a_forward_that_is_appended_and_committed_in_one_ready_is_answered() {
-    let mut cluster = Cluster::new(3, &options());
-    let (mut completion, mut ticket) = Completion::ticket();
-    completion.put_in_doubt();
-    let id = ForwardId { origin: NodeId(2), sequence: 7 };
-    cluster.node(2).waiters.wait_for_forward(id, completion);
-    let entry = EntryId::new(1, 2);
-    let ready = Ready {
-        committed: vec![Entries::try_from(vec![Entry::command(entry, "a")]).unwrap()],
-        forwards: vec![Forward { id, outcome: ForwardOutcome::Appended(entry) }],
-        ..Ready::default()
-    };
-    cluster.node(2).execute(ready, &mut Outgoing::default()).unwrap();
-    assert_eq!(ticket.try_take(), Some(Outcome::Applied(1)));
+    let outcomes: Vec<_> = outcomes.try_iter().collect();
+    assert_eq!(outcomes, [1, 2, 3].map(|line| (Outcome::Applied(line), before + 1)));
 }
 
 #[test]

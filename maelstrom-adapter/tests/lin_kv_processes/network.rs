@@ -1,0 +1,139 @@
+//! Several nodes, the network between them, and a client.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use serde_json::{Value, json};
+
+use crate::process::{PATIENCE, Process};
+
+/// What the network does with a message between nodes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    Deliver,
+    Drop,
+    /// Deliver, and once more when the test says so.
+    DeliverAndKeep,
+}
+
+/// Nodes `n1`, `n2`, … and the network between them, which runs while the test waits for a reply.
+pub(crate) struct Cluster {
+    nodes: BTreeMap<String, Process>,
+    lines: Receiver<Value>,
+    /// Replies that nobody has waited for yet, by `in_reply_to`.
+    replies: BTreeMap<i64, Value>,
+    pub(crate) kept: Vec<Value>,
+    last_id: i64,
+    pub(crate) fate: fn(&Value) -> Fate,
+    /// How many messages of each type were delivered between nodes.
+    pub(crate) delivered: BTreeMap<String, u64>,
+}
+
+impl Cluster {
+    /// Starts nodes that deliver everything, and waits until one leads.
+    pub(crate) fn start(count: usize) -> Self {
+        let (sender, lines) = crossbeam_channel::unbounded();
+        let names: Vec<String> = (1..=count).map(|number| format!("n{number}")).collect();
+        let start = |name: &String| {
+            let sender: Sender<Value> = sender.clone();
+            (name.clone(), Process::start(move |line| drop(sender.send(line))))
+        };
+        let nodes = names.iter().map(start).collect();
+        let (replies, kept, delivered) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        let fate = |_: &Value| Fate::Deliver;
+        let mut cluster = Self { nodes, lines, replies, kept, last_id: 0, fate, delivered };
+        for name in &names {
+            let reply = cluster.call(name, &json!({"type": "init", "node_id": name, "node_ids": names}));
+            assert_eq!(reply["type"], "init_ok");
+        }
+        for name in &names {
+            cluster.insist(name, &json!({"type": "write", "key": "ready", "value": 1}));
+        }
+        cluster
+    }
+
+    /// Sends a body to a node, and names the reply to wait for.
+    pub(crate) fn ask(&mut self, node: &str, body: &Value) -> i64 {
+        self.last_id += 1;
+        let mut body = body.clone();
+        body["msg_id"] = json!(self.last_id);
+        let message = json!({"src": "c1", "dest": node, "body": body});
+        self.nodes.get_mut(node).unwrap().send(&message);
+        self.last_id
+    }
+
+    /// Runs the network until that reply is there; gives its body.
+    pub(crate) fn reply(&mut self, id: i64) -> Value {
+        loop {
+            if let Some(reply) = self.replies.remove(&id) {
+                return reply;
+            }
+            let line = self.lines.recv_timeout(PATIENCE).unwrap();
+            self.route(line);
+        }
+    }
+
+    /// Asks and waits for the answer.
+    pub(crate) fn call(&mut self, node: &str, body: &Value) -> Value {
+        let id = self.ask(node, body);
+        self.reply(id)
+    }
+
+    /// As [`call`](Self::call), again and again while the answer is that it is not possible now.
+    pub(crate) fn insist(&mut self, node: &str, body: &Value) -> Value {
+        loop {
+            let reply = self.call(node, body);
+            if reply["code"] != 11 {
+                return reply;
+            }
+            self.run_for(Duration::from_millis(20));
+        }
+    }
+
+    /// Runs the network for a while.
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while let Ok(line) = self.lines.recv_deadline(deadline) {
+            self.route(line);
+        }
+    }
+
+    /// Delivers what was kept once more.
+    pub(crate) fn deliver_kept(&mut self) {
+        for message in std::mem::take(&mut self.kept) {
+            self.deliver(&message);
+        }
+    }
+
+    fn route(&mut self, line: Value) {
+        if line["dest"] == "c1" {
+            let id = line["body"]["in_reply_to"].as_i64().unwrap();
+            assert_eq!(self.replies.insert(id, line["body"].clone()), None, "one reply for each request");
+            return;
+        }
+        match (self.fate)(&line) {
+            Fate::Deliver => self.deliver(&line),
+            Fate::Drop => {}
+            Fate::DeliverAndKeep => {
+                self.deliver(&line);
+                self.kept.push(line);
+            }
+        }
+    }
+
+    fn deliver(&mut self, message: &Value) {
+        let body = message["body"].as_object().unwrap();
+        assert!(!body.contains_key("msg_id") && !body.contains_key("in_reply_to"), "{message}");
+        *self.delivered.entry(message["body"]["type"].as_str().unwrap().to_owned()).or_default() += 1;
+        self.nodes.get_mut(message["dest"].as_str().unwrap()).unwrap().send(message);
+    }
+
+    /// Ends all nodes, cleanly.
+    pub(crate) fn end(self) {
+        for (name, process) in self.nodes {
+            let (status, log) = process.end();
+            assert!(status.success(), "{name}: {status}\n{log}");
+        }
+    }
+}

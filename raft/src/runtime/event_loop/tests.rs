@@ -1,0 +1,162 @@
+//! Single turns of the loop, at times that the test chooses.
+
+use std::{cell::Cell, sync::Arc};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use slog::{Discard, Logger, o};
+
+use super::*;
+use crate::{
+    consensus::{Config, Envelope, LogIndex, Message, NodeId, Term},
+    runtime::{
+        completion::Completion,
+        journal::Journal,
+        mailbox::{Senders, channels},
+    },
+    storage::MemStorage,
+};
+
+/// Stands still until it is moved.
+#[derive(Default)]
+struct Watch(Cell<Duration>);
+
+impl Clock for Watch {
+    fn now(&self) -> Duration {
+        self.0.get()
+    }
+}
+
+#[derive(Clone, Default)]
+struct Sent(Arc<Mutex<Vec<&'static str>>>);
+
+impl Transport for Sent {
+    fn send(&mut self, messages: &mut Vec<Envelope>) {
+        self.0.lock().extend(messages.drain(..).map(|envelope| envelope.message.name()));
+    }
+}
+
+struct Bench {
+    event_loop: EventLoop<Journal, MemStorage, Watch>,
+    senders: Senders<Journal>,
+    mailbox: Mailbox<Journal>,
+    ticker: Ticker,
+    sent: Sent,
+}
+
+const TICK: Duration = Duration::from_millis(50);
+
+impl Bench {
+    /// Node 1 of `size`.
+    fn new(size: u64) -> Self {
+        let options =
+            Options { tick: TICK, max_requests_per_turn: 10, max_messages_per_turn: 5, ..Options::default() };
+        let storage = MemStorage::with_voters((1..=size).map(NodeId));
+        let logger = Logger::root(Discard, o!());
+        let config = Config::new(NodeId(1), 1);
+        let driver = Driver::new(config, options.clone(), Journal::default(), storage, logger).unwrap();
+        let (senders, mailbox) = channels(&options, driver.status());
+        let sent = Sent::default();
+        let event_loop = EventLoop {
+            driver,
+            transport: Box::new(sent.clone()),
+            gate: Arc::clone(&senders.requests),
+            shared: Arc::clone(&senders.shared),
+            to_control: senders.control.clone(),
+            clock: Watch::default(),
+            options,
+            name: "test".to_owned(),
+            snapshot_thread: None,
+        };
+        Self { event_loop, senders, mailbox, ticker: Ticker::new(TICK, Duration::ZERO), sent }
+    }
+
+    fn turn(&mut self) {
+        let mut incoming = Select::new();
+        incoming.recv(&self.mailbox.peers);
+        self.event_loop.turn(&self.mailbox, &mut incoming, Duration::ZERO, &mut self.ticker).unwrap();
+    }
+
+    fn propose(&self, count: usize) {
+        for _ in 0..count {
+            let completion = Completion::callback(drop);
+            let request = Request::Propose { command: Bytes::from_static(b"x"), completion };
+            assert!(self.senders.requests.send(request).is_ok());
+        }
+    }
+
+    fn deliver(&self, message: Message) {
+        let envelope = Envelope { from: NodeId(2), to: NodeId(1), term: Term(5), message };
+        assert!(self.senders.peers.try_send(PeerEvent::Message(envelope)).is_ok());
+    }
+
+    fn heartbeat() -> Message {
+        Message::Heartbeat { commit: LogIndex::ZERO, echo: crate::Echo::default() }
+    }
+}
+
+#[test]
+fn a_flood_of_clients_keeps_neither_peers_nor_ticks_waiting() {
+    let mut bench = Bench::new(3);
+    bench.propose(1_000);
+    for turn in 1..=20 {
+        bench.deliver(Bench::heartbeat());
+        bench.event_loop.clock.0.set(TICK * turn);
+        bench.turn();
+        assert_eq!(bench.event_loop.driver.status().counters.ticks, u64::from(turn));
+    }
+    let answers = bench.sent.0.lock().iter().filter(|name| **name == "heartbeat_response").count();
+    assert_eq!(answers, 20, "each heartbeat is answered in the turn in which it came");
+    assert_eq!(bench.mailbox.requests.len(), 1_000 - 20 * 10);
+    assert_eq!(bench.event_loop.driver.status().core.leader, Some(NodeId(2)));
+}
+
+#[test]
+fn a_flood_of_peers_keeps_neither_clients_nor_ticks_waiting() {
+    let mut bench = Bench::new(3);
+    for _ in 0..100 {
+        bench.deliver(Bench::heartbeat());
+    }
+    bench.propose(1);
+    bench.event_loop.clock.0.set(TICK);
+    bench.turn();
+    assert_eq!(bench.mailbox.peers.len(), 95);
+    assert_eq!(bench.mailbox.requests.len(), 0);
+    assert_eq!(bench.event_loop.driver.status().counters.ticks, 1);
+}
+
+#[test]
+fn after_a_long_pause_the_leader_is_heard_before_it_is_given_up() {
+    let mut bench = Bench::new(3);
+    bench.deliver(Bench::heartbeat());
+    bench.turn();
+    // As when the process was stopped for a minute: far more than an election timeout.
+    bench.event_loop.clock.0.set(Duration::from_secs(60));
+    bench.deliver(Bench::heartbeat());
+    for _ in 0..3 {
+        bench.turn();
+    }
+    let status = bench.event_loop.driver.status();
+    assert_eq!(status.counters.ticks, 1);
+    assert_eq!(status.core.leader, Some(NodeId(2)));
+}
+
+#[test]
+fn what_waits_in_one_turn_goes_through_the_log_as_one_batch() {
+    let mut bench = Bench::new(1);
+    bench.senders.control.send(Control::Campaign).unwrap();
+    bench.turn();
+    let before = bench.event_loop.driver.status();
+    bench.propose(10);
+    bench.turn();
+    let after = bench.event_loop.driver.status();
+    assert_eq!(after.counters.entries_applied - before.counters.entries_applied, 10);
+    assert!(after.counters.readys - before.counters.readys <= 2, "one to write, one to apply");
+}
+
+#[test]
+fn it_is_told_to_stop_between_turns() {
+    let mut bench = Bench::new(1);
+    bench.senders.control.send(Control::Stop).unwrap();
+    assert!(matches!(bench.event_loop.run(&bench.mailbox), StopReason::Requested));
+}

@@ -1,0 +1,242 @@
+//! One node with its disk and its state machine, and what a crash leaves of them.
+
+use std::collections::VecDeque;
+
+use quorate::{
+    Config, Entries, Envelope, Forward, HardState, LogIndex, MemStorage, NodeId, RawNode, Read, Ready,
+    RoleKind, Snapshot, Status, Storage, StorageWriter,
+};
+use slog::{Discard, Logger, o};
+
+use crate::Machine;
+
+/// When a node carries out its writes and applies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// Each Ready whole, then `advance`.
+    AtOnce,
+    /// Pipelined: when the test calls [`Node::finish_write`] and [`Node::finish_apply`].
+    OnRequest,
+}
+
+/// What waits for the state machine.
+#[derive(Debug)]
+enum Apply {
+    Restore(Box<Snapshot>),
+    Entries(Entries),
+}
+
+/// One node. Its disk outlives crashes; what was not written does not.
+pub struct Node {
+    config: Config,
+    pace: Pace,
+    raw: Option<RawNode>,
+    disk: MemStorage,
+    /// The hard state as of the last write that had to be durable: all that a crash is sure to leave.
+    synced: HardState,
+    lives: u64,
+    writes: VecDeque<Ready>,
+    applies: VecDeque<Apply>,
+    /// The state machine.
+    pub machine: Machine,
+    /// The reads that ended, in order.
+    pub reads: Vec<Read>,
+    /// What became of forwarded proposals, in order.
+    pub forwards: Vec<Forward>,
+}
+
+impl Node {
+    /// A node that starts from what `disk` holds.
+    ///
+    /// # Panics
+    /// If the core refuses it.
+    #[must_use]
+    pub fn new(config: Config, disk: MemStorage, pace: Pace) -> Self {
+        let mut node = Self {
+            synced: disk.hard_state(),
+            config,
+            pace,
+            raw: None,
+            disk,
+            lives: 0,
+            writes: VecDeque::new(),
+            applies: VecDeque::new(),
+            machine: Machine::default(),
+            reads: Vec::new(),
+            forwards: Vec::new(),
+        };
+        node.restart();
+        node
+    }
+
+    /// The core.
+    ///
+    /// # Panics
+    /// If the node is down.
+    pub fn raw(&mut self) -> &mut RawNode {
+        self.raw.as_mut().expect("the node is up")
+    }
+
+    /// What the core says of itself.
+    ///
+    /// # Panics
+    /// If the node is down.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.raw.as_ref().expect("the node is up").status()
+    }
+
+    /// Whether it runs.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.raw.is_some()
+    }
+
+    /// Whether it runs and leads.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.raw.as_ref().is_some_and(|raw| raw.role() == RoleKind::Leader)
+    }
+
+    /// What its disk holds.
+    #[must_use]
+    pub fn disk(&self) -> &MemStorage {
+        &self.disk
+    }
+
+    /// Pipelined from now on, or no longer.
+    ///
+    /// # Panics
+    /// If anything is under way.
+    pub fn set_pace(&mut self, pace: Pace) {
+        assert!(!self.is_busy(), "the pace changes between Readys");
+        self.pace = pace;
+    }
+
+    /// Takes one Ready and carries out what it may: the messages that leave by that. `None` if there is none.
+    ///
+    /// # Panics
+    /// If the core cannot read its log, or a write is refused.
+    pub fn take_ready(&mut self, mut observe: impl FnMut(&Ready)) -> Option<Vec<Envelope>> {
+        let raw = self.raw.as_mut()?;
+        if !raw.has_ready() {
+            return None;
+        }
+        let mut ready = raw.ready().expect("the log can be read");
+        observe(&ready);
+        // Steps 1 to 6 of Ready's documentation; what takes time is queued if the pace says so.
+        let mut sent = std::mem::take(&mut ready.messages);
+        self.reads.append(&mut ready.reads);
+        self.forwards.append(&mut ready.forwards);
+        match self.pace {
+            Pace::AtOnce => {
+                sent.append(&mut ready.messages_after_write);
+                self.write(&ready);
+                self.applies.extend(ready.snapshot.clone().map(Apply::Restore));
+                self.applies.extend(ready.committed.iter().cloned().map(Apply::Entries));
+                while self.apply_next().is_some() {}
+                self.raw().advance(ready);
+            }
+            Pace::OnRequest => {
+                self.applies.extend(ready.committed.drain(..).map(Apply::Entries));
+                self.writes.push_back(ready);
+            }
+        }
+        Some(sent)
+    }
+
+    fn write(&mut self, ready: &Ready) {
+        self.disk.write(ready).expect("the write fits what the disk holds");
+        if ready.must_sync {
+            self.synced = self.disk.hard_state();
+        }
+    }
+
+    /// Finishes the oldest write: the messages that waited for it.
+    pub fn finish_write(&mut self) -> Vec<Envelope> {
+        let Some(mut ready) = self.writes.pop_front() else { return Vec::new() };
+        self.write(&ready);
+        self.applies.extend(ready.snapshot.take().map(Apply::Restore));
+        self.raw().on_written(ready.number);
+        ready.messages_after_write
+    }
+
+    /// Lets the state machine do the next thing that it was told to.
+    pub fn finish_apply(&mut self) {
+        if let Some(index) = self.apply_next() {
+            self.raw().on_applied(index);
+        }
+    }
+
+    fn apply_next(&mut self) -> Option<LogIndex> {
+        match self.applies.pop_front()? {
+            Apply::Restore(snapshot) => self.machine.restore(&snapshot),
+            Apply::Entries(entries) => entries.iter().for_each(|entry| self.machine.apply(entry)),
+        }
+        Some(self.machine.index())
+    }
+
+    /// Whether the disk or the state machine is behind.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.writes.is_empty() || !self.applies.is_empty()
+    }
+
+    /// The process dies: writes under way, and whatever need not have been durable, are lost.
+    pub fn crash(&mut self) {
+        self.raw = None;
+        self.writes.clear();
+        self.applies.clear();
+        self.disk.set_hard_state(self.synced);
+        self.reads.clear();
+        self.forwards.clear();
+    }
+
+    /// Starts again. The state machine was in memory only: it is what the snapshot holds.
+    ///
+    /// # Panics
+    /// If the core refuses what the disk holds.
+    pub fn restart(&mut self) {
+        self.machine = Machine::default();
+        self.restart_with_machine();
+    }
+
+    /// Starts again with a state machine that has kept, by itself, all that it had applied.
+    ///
+    /// # Panics
+    /// If the core refuses what the disk holds.
+    pub fn restart_with_machine(&mut self) {
+        let snapshot = Storage::snapshot(&self.disk).ok();
+        if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.last.index > self.machine.index()) {
+            self.machine.restore(&snapshot);
+        }
+        self.lives += 1;
+        let mut config = self.config.clone();
+        // Each life has a seed of its own.
+        config.seed = config.seed.wrapping_add(self.lives.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        config.applied = self.machine.index();
+        let logger = Logger::root(Discard, o!());
+        self.raw =
+            Some(RawNode::new(config, self.disk.clone(), logger).expect("a crash leaves a sound disk"));
+    }
+
+    /// Makes a snapshot of the state machine and drops all but the last `keep` entries that it contains.
+    ///
+    /// # Panics
+    /// If the disk refuses it.
+    pub fn compact(&mut self, keep: u64) {
+        let last = self.machine.last();
+        let held = Storage::snapshot(&self.disk).ok().map(|snapshot| snapshot.last.index);
+        if last.index > held.unwrap_or_default() {
+            let membership = self.status().membership;
+            let snapshot = Snapshot { last, membership, data: self.machine.to_bytes() };
+            self.disk.compact(snapshot, keep).expect("the disk takes a newer snapshot");
+        }
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.config.id
+    }
+}
