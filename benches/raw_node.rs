@@ -54,12 +54,16 @@ fn raw_node(criterion: &mut Criterion) {
     });
 
     group.bench_function("step", |bencher| {
-        let step = |((node, _), envelope): ((RawNode, MemStorage), Envelope)| {
-            let mut node = node;
-            node.step(envelope).expect("a sound append is taken");
-            node
+        let follower = || {
+            let (mut node, mut storage) = node(3);
+            node.step(append(1)).expect("a sound append is taken");
+            settle(&mut node, &mut storage);
+            (node, Some(append(2)))
         };
-        bencher.iter_batched(|| (node(3), append(1)), step, BatchSize::SmallInput);
+        let step = |(node, envelope): &mut (RawNode, Option<Envelope>)| {
+            envelope.take().map(|envelope| node.step(envelope))
+        };
+        bencher.iter_batched_ref(follower, step, BatchSize::SmallInput);
     });
 
     group.bench_function("ready", |bencher| {

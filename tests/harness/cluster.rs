@@ -1,8 +1,8 @@
 //! Some nodes and the network between them.
 
 use quorate::{
-    Config, EntryId, Envelope, HardState, LogIndex, MemStorage, Membership, NodeId, Proposed, RawNode,
-    ReadId, RoleKind, Status, StepError, Storage, Term,
+    Config, EntryId, Envelope, HardState, LogIndex, MemStorage, Membership, NodeId, Progress, Proposed,
+    RawNode, ReadId, RoleKind, Status, StepError, Storage, Term,
 };
 
 use crate::{Network, Node, Pace, command, kind, log_of};
@@ -290,6 +290,32 @@ impl Cluster {
     /// Starts again from its disk.
     pub fn restart(&mut self, id: u64) {
         self.node(id).restart();
+    }
+
+    /// Starts again as if its disk held this hard state.
+    pub fn restart_with(&mut self, id: u64, term: u64, vote: Option<u64>, commit: u64) {
+        let node = self.node(id);
+        node.crash();
+        let vote = vote.map(NodeId);
+        node.disk().set_hard_state(HardState { term: Term(term), vote, commit: LogIndex(commit) });
+        node.restart();
+    }
+
+    /// Takes everything off the network, and says what it was: one line a message.
+    pub fn take_said(&mut self) -> Vec<String> {
+        self.network.take(|_| true).iter().map(ToString::to_string).collect()
+    }
+
+    /// How the leader sees a follower.
+    ///
+    /// # Panics
+    /// If it does not lead it.
+    #[must_use]
+    pub fn progress(&self, leader: u64, follower: u64) -> Progress {
+        let all = self.status(leader).progress;
+        let (_, progress) =
+            all.into_iter().find(|(id, _)| id.0 == follower).expect("a follower of the leader");
+        progress
     }
 
     /// From now on, writes and applies of this node wait for [`finish_writes`](Self::finish_writes).

@@ -108,6 +108,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
+use quorate::ConfigError;
 use quorate::runtime::StopReason;
 use slog::{Drain as _, LevelFilter, Logger, error, o, warn};
 
@@ -150,7 +151,7 @@ fn stderr_logger(level: LogLevel) -> Logger {
 /// Runs `workload` as a node on any two streams, until `input` ends.
 ///
 /// # Errors
-/// [`ServeError`] if a stream fails, or the node stops by itself. Then a thread may still be waiting for input.
+/// [`ServeError`] if the options cannot work, a stream fails, or the node stops by itself. Then a thread may still be waiting for input.
 pub fn serve<W: Workload>(
     workload: W,
     options: &NodeOptions,
@@ -158,6 +159,7 @@ pub fn serve<W: Workload>(
     output: impl Write + Send + 'static,
     logger: &Logger,
 ) -> Result<(), ServeError> {
+    options.validate()?;
     let outbox = Outbox::default();
     let server = Server::new(workload, options.clone(), outbox.clone(), logger.clone());
     let (ended, endings) = crossbeam_channel::unbounded();
@@ -247,6 +249,9 @@ impl Drop for CloseOnDrop {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
+    /// The flags contradict each other.
+    #[error(transparent)]
+    Options(#[from] ConfigError),
     /// Requests cannot be read.
     #[error("reading requests failed: {0}")]
     Input(#[source] io::Error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use quorate::runtime::Options;
-use quorate::{Config, NodeId};
+use quorate::{Config, ConfigError, NodeId};
 use slog::Level;
 
 /// The flags that every node understands. Flatten them into the command line of a node's binary.
@@ -37,7 +37,7 @@ pub enum LogLevel {
     Warning,
     /// What happens once in a while: elections, snapshots, refused lines.
     Info,
-    /// Every decision.
+    /// Every decision; only in builds without optimization.
     Debug,
 }
 
@@ -69,6 +69,11 @@ const COMMAND_BYTES_MAX: usize = 16 << 20;
 const COMPACT_AFTER_BYTES: usize = 16 << 20;
 
 impl NodeOptions {
+    /// Checks what the parser cannot, before anybody sends `init`.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        self.config(NodeId(1), 0).validate()
+    }
+
     /// The seed of the command line, or one that nobody chose.
     pub(super) fn seed(&self) -> u64 {
         // The standard library seeds its hash tables from the system.
@@ -150,5 +155,7 @@ mod tests {
         for flags in [["--tick-ms", "0"], ["--heartbeat-ticks", "0"], ["--election-ticks", "1"]] {
             assert!(parse(&flags).is_err(), "{flags:?}");
         }
+        let hasty = parse(&["--heartbeat-ticks", "9"]).unwrap();
+        assert!(hasty.validate().is_err());
     }
 }

@@ -110,8 +110,9 @@ fn requests_that_make_no_sense_are_answered_with_definite_errors() {
 fn before_init_requests_are_refused_and_peers_are_not_answered() {
     let mut node = Lone::uninitialized();
     assert_eq!(code(&node.call(&json!({"type": "read", "key": 1}))), 11);
-    node.process
-        .send(&json!({"src": "n2", "dest": "n1", "body": {"type": "heartbeat", "term": 1, "raft": "AAAA"}}));
+    node.process.send(
+        &json!({"src": "n2", "dest": "n1", "body": {"type": "heartbeat", "msg_id": 5, "raft": "AAAA"}}),
+    );
     node.process.send(&json!({"src": "c1", "dest": "", "body": {"type": "read", "key": 1, "msg_id": 1}}));
     node.assert_silent();
 }

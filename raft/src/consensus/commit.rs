@@ -24,7 +24,8 @@ impl Raft {
         if held <= committed || held < leader.first_of_term {
             return;
         }
-        let first_counted = committed.next().max(leader.first_of_term);
+        // The blank entry that opened the term was no proposal, and is not among them.
+        let first_counted = committed.max(leader.first_of_term).next();
         leader.uncommitted_bytes =
             leader.uncommitted_bytes.saturating_sub(self.log.bytes_in_memory(first_counted, held));
         self.log.commit_to(held);

@@ -29,7 +29,8 @@ impl Raft {
         }
         if let Err(error) = self.campaign() {
             debug!(self.logger, "{error} -> do not stand for election");
-            self.election_elapsed = 0;
+            // But the leader is dead to this node as to any other, and so no reason to refuse others a vote.
+            self.become_follower(self.term, None);
         }
     }
 

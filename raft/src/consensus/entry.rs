@@ -141,7 +141,7 @@ impl Context {
 pub struct ForwardId {
     /// The follower that passed it on.
     pub origin: NodeId,
-    /// Counts up from a number drawn from the seed, so that an earlier life of the node used others.
+    /// Counts up; the upper half is drawn from the seed, so that an earlier life of the node used other numbers.
     pub sequence: u64,
 }
 

@@ -50,6 +50,14 @@ pub enum NewError {
         /// The first entry in the log.
         first: LogIndex,
     },
+    /// The term or the log's end lies where no cluster gets.
+    #[error("storage says term {term} and last entry {last}, which no cluster reaches: storage is damaged")]
+    BeyondLast {
+        /// The term in the hard state.
+        term: Term,
+        /// The index of the last entry.
+        last: LogIndex,
+    },
     /// The log holds an entry of a term that the hard state does not know.
     #[error(
         "the log ends in term {last_term}, but the hard state knows only term {term}: the hard state was lost"
@@ -206,6 +214,24 @@ pub enum StepError {
         to: NodeId,
         /// This node.
         id: NodeId,
+    },
+    /// It claims a term that no cluster reaches.
+    #[error("{from} claims term {term}, which no cluster reaches: its hard state is damaged")]
+    BeyondLastTerm {
+        /// Who sent it.
+        from: NodeId,
+        /// What it claims.
+        term: Term,
+    },
+    /// A snapshot that ends with an entry of a term to come, or of none, or where no log reaches.
+    #[error("{from} sent a snapshot up to entry {last}, which cannot be in a log of term {term}")]
+    MalformedSnapshot {
+        /// Who sent it.
+        from: NodeId,
+        /// The last entry of the snapshot.
+        last: EntryId,
+        /// The sender's term.
+        term: Term,
     },
     /// An answer from a node that this one does not know.
     #[error("{from} answers, but does not belong to the cluster")]

@@ -101,6 +101,9 @@ impl Raft {
     }
 }
 
+/// The upper half of a sequence number tells the lives of its node apart, the lower half counts.
+const LIFE_SHIFT: u32 = 32;
+
 /// What a follower has passed on and not heard of yet.
 pub(super) struct PendingForwards {
     next_sequence: u64,
@@ -115,9 +118,10 @@ impl PendingForwards {
     /// After so many election timeouts without news, a proposal's fate is unknown.
     const PATIENCE: u32 = 2;
 
-    pub(super) fn starting_at(sequence: u64) -> Self {
+    /// `life` comes from the seed, so that an earlier life of this node used other numbers.
+    pub(super) fn of_life(life: u32) -> Self {
         Self {
-            next_sequence: sequence,
+            next_sequence: u64::from(life) << LIFE_SHIFT,
             waiting: VecDeque::new(),
             unsent: Vec::new(),
             origin: None,
@@ -180,16 +184,18 @@ impl PendingForwards {
 /// Which passed-on proposals a leader has taken in its term.
 #[derive(Default)]
 pub(super) struct AcceptedForwards {
-    windows: Vec<(NodeId, SequenceWindow)>,
+    /// One for each life of a node, for what an earlier life passed on may still be on its way.
+    windows: Vec<((NodeId, u64), SequenceWindow)>,
 }
 
 impl AcceptedForwards {
     /// Whether `id` comes for the first time; from now on it does not.
     fn is_new(&mut self, id: ForwardId) -> bool {
-        match self.windows.iter_mut().find(|(origin, _)| *origin == id.origin) {
+        let life = (id.origin, id.sequence >> LIFE_SHIFT);
+        match self.windows.iter_mut().find(|(other, _)| *other == life) {
             Some((_, window)) => window.is_new(id.sequence),
             None => {
-                self.windows.push((id.origin, SequenceWindow::at(id.sequence)));
+                self.windows.push((life, SequenceWindow::at(id.sequence)));
                 true
             }
         }
@@ -198,8 +204,7 @@ impl AcceptedForwards {
 
 /// Which numbers of a sequence were seen, near its highest one.
 ///
-/// A number far from it, on either side, comes from another life of the node that counted, or from a message
-/// so late that its sender has given up on it.
+/// A number far below it comes from a message so late that its sender has given up on it.
 struct SequenceWindow {
     highest: u64,
     /// A bit for each number: `number % SIZE`.

@@ -7,7 +7,7 @@ use super::{
     message::Message,
     raft::Raft,
     storage::Snapshot,
-    types::{LogIndex, NodeId},
+    types::{LogIndex, NodeId, Term},
 };
 
 impl Raft {
@@ -18,6 +18,10 @@ impl Raft {
         snapshot: Box<Snapshot>,
     ) -> Result<(), StepError> {
         let last = snapshot.last;
+        let exists = last.index == LogIndex::ZERO || last.term > Term::ZERO;
+        if !exists || last.term > self.term || last.index > LogIndex::LAST {
+            return Err(StepError::MalformedSnapshot { from: leader, last, term: self.term });
+        }
         let matched = if self.is_stale(&snapshot) {
             debug!(self.logger, "snapshot {last} holds nothing new -> ignore"; "commit" => %self.log.committed());
             self.log.committed()

@@ -68,6 +68,9 @@ impl Raft {
         if term < last_term {
             return Err(NewError::TermBehindLog { term, last_term });
         }
+        if term > Term::LAST || log.last_index() > LogIndex::LAST {
+            return Err(NewError::BeyondLast { term, last: log.last_index() });
+        }
         let mut random = Pcg64Mcg::seed_from_u64(config.seed);
         let mut raft = Self {
             id: config.id,
@@ -79,7 +82,7 @@ impl Raft {
             ticks: 0,
             election_elapsed: 0,
             election_timeout: config.election_ticks,
-            forwards: PendingForwards::starting_at(random.random()),
+            forwards: PendingForwards::of_life(random.random()),
             reads: PendingReads::starting_at(random.random()),
             handed_over: None,
             transfers: Vec::new(),
@@ -117,7 +120,7 @@ impl Raft {
     pub(super) fn restart_election_timer(&mut self) {
         let shortest = self.config.election_ticks;
         self.election_elapsed = 0;
-        self.election_timeout = self.random.random_range(shortest..shortest.saturating_mul(2));
+        self.election_timeout = self.random.random_range(shortest..=shortest.saturating_add(shortest - 1));
     }
 
     /// Sends what promises nothing that a crash could take back.

@@ -18,6 +18,9 @@ impl Raft {
         if to != self.id || from == self.id {
             return Err(StepError::Misdirected { from, to, id: self.id });
         }
+        if term > Term::LAST {
+            return Err(StepError::BeyondLastTerm { from, term });
+        }
         // What a leader is asked for does not change terms; the request is for the term it was made in.
         if let Message::Propose { proposals } = message {
             self.on_propose(from, term, proposals);

@@ -34,7 +34,10 @@ impl Term {
     /// The term before the first election.
     pub const ZERO: Self = Self(0);
 
-    /// The term after this one. Saturates: a cluster cannot hold 2⁶⁴ elections, but a liar may claim so.
+    /// No cluster gets here. Whoever claims a later term lies, and is not believed: there must be a next one.
+    pub const LAST: Self = Self(u64::MAX / 2);
+
+    /// The term after this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -44,6 +47,9 @@ impl Term {
 impl LogIndex {
     /// The position before the first entry.
     pub const ZERO: Self = Self(0);
+
+    /// No log gets here. Whoever claims a later position is not believed: there must be a next one.
+    pub const LAST: Self = Self(u64::MAX / 2);
 
     /// The position after this one.
     #[must_use]

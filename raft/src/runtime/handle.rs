@@ -81,7 +81,7 @@ impl<S: StateMachine> Handle<S> {
         if reason == RefusalReason::Busy {
             self.senders.shared.requests_refused.fetch_add(1, Ordering::Relaxed);
         }
-        let leader = self.senders.shared.leader();
+        let leader = self.senders.shared.leader_to_ask(reason);
         match request {
             Request::Propose { completion, .. } => completion.complete(Outcome::refused(reason, leader)),
             Request::Query { completion, .. } => completion.complete(Outcome::refused(reason, leader)),

@@ -10,7 +10,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    compaction::SnapshotMade, completion::Completion, error::StopReason, options::Options, status::NodeStatus,
+    compaction::SnapshotMade, completion::Completion, error::StopReason, options::Options,
+    outcome::RefusalReason, status::NodeStatus,
 };
 use crate::{
     consensus::{Envelope, NodeId},
@@ -118,8 +119,11 @@ impl Shared {
         *self.status.lock() = status;
     }
 
-    pub(super) fn leader(&self) -> Option<NodeId> {
-        self.status.lock().core.leader
+    /// Who leads, as last published, for a client that is refused.
+    pub(super) fn leader_to_ask(&self, reason: RefusalReason) -> Option<NodeId> {
+        let core = &self.status.lock().core;
+        // A node that has stopped leads no more, whatever it last said.
+        core.leader.filter(|leader| reason != RefusalReason::Stopped || *leader != core.id)
     }
 
     /// The status as last published, completed with what can be known without the loop.

@@ -96,19 +96,23 @@ impl<S: StateMachine> Queries<S> {
         if self.len == 0 {
             return;
         }
+        let is_late = |query: &Query<S>| query.deadline < now;
         let asked = self.asked.iter_mut().map(|(_, queries)| queries);
         let answerable = self.answerable.iter_mut().map(|(_, queries)| queries);
-        let mut expired = 0;
         for queries in asked.chain(answerable).chain([&mut self.unasked]) {
-            let (late, in_time) = std::mem::take(queries).into_iter().partition(|query| query.deadline < now);
+            if !queries.iter().any(is_late) {
+                continue;
+            }
+            let (late, in_time): (Vec<_>, Vec<_>) = std::mem::take(queries).into_iter().partition(is_late);
             *queries = in_time;
-            let late: Vec<Query<S>> = late;
-            expired += late.len();
+            self.len -= late.len();
             for query in late {
                 query.completion.complete(Outcome::refused(RefusalReason::ReadTimeout, leader));
             }
         }
-        self.len -= expired;
+        // A leader without a quorum may never hear of its reads.
+        self.asked.retain(|(_, queries)| !queries.is_empty());
+        self.answerable.retain(|(_, queries)| !queries.is_empty());
     }
 
     /// The node stops: tells everybody, each through the end of its [`Completion`].

@@ -136,14 +136,25 @@ impl Log {
     /// The last entry up to `index` whose term is at most `term`: where a log that has `term` there could
     /// still agree with this one. As far back as entries can be read.
     pub(super) fn last_at_most(&self, index: LogIndex, term: Term) -> Result<EntryId, StorageError> {
-        let mut index = index.min(self.last_index());
-        loop {
-            match self.term(index)? {
-                Some(found) if found > term => index = index.previous(),
-                Some(found) => return Ok(EntryId { term: found, index }),
-                None => return Ok(EntryId { term: Term::ZERO, index }),
+        let index = index.min(self.last_index());
+        // Nearly always the first guess is right.
+        let guess = self.term(index)?;
+        if guess.is_none_or(|found| found <= term) {
+            return Ok(EntryId { term: guess.unwrap_or_default(), index });
+        }
+        // Terms never go down along a log: what is above `high`, and it, are too new; `low` is not, or cannot be read.
+        let mut high = index;
+        let mut low = self.first_index()?.previous().previous().min(high.previous());
+        while low.next() < high {
+            let middle = LogIndex(low.0 + (high.0 - low.0) / 2);
+            if self.term(middle)?.is_some_and(|found| found > term) {
+                high = middle;
+            } else {
+                low = middle;
             }
         }
+        let found = self.term(low)?.filter(|found| *found <= term);
+        Ok(EntryId { term: found.unwrap_or_default(), index: low })
     }
 
     /// Appends a proposal in `term`, as its leader does.

@@ -123,7 +123,9 @@ impl Progress {
     pub fn on_rejected(&mut self, rejected: LogIndex, candidate: LogIndex) -> bool {
         let is_stale = match &self.state {
             ProgressState::Replicate { .. } => rejected <= self.matched,
-            ProgressState::Probe { .. } => rejected != self.next.previous(),
+            // What is known to match is not rejected by a follower that kept its log; one that lost it is asked
+            // again with the next heartbeat, not at once, for ever.
+            ProgressState::Probe { .. } => rejected != self.next.previous() || rejected <= self.matched,
             ProgressState::Snapshot { .. } => true,
         };
         if is_stale {

@@ -1,0 +1,106 @@
+//! Flow control, and followers that get stuck.
+
+use harness::{Cluster, command, kind};
+use quorate::{LogIndex, NodeId, ProgressState, ProposeError};
+
+/// Elsewhere the count of uncommitted bytes leaked, until every proposal was refused.
+#[test]
+fn h1_uncommitted_bytes_come_back_to_nothing() {
+    let mut cluster = Cluster::with_config(3, |config| config.max_uncommitted_bytes = 100);
+    cluster.elect(1);
+    assert_eq!(cluster.status(1).uncommitted_bytes, 0);
+    for round in 0..20 {
+        cluster.propose(1, "twenty bytes or more");
+        cluster.propose(1, "twenty bytes or more");
+        let refused = cluster.on(1, |raw| raw.propose(command("this is too much by a lot")));
+        assert_eq!(refused, Err(ProposeError::Busy { uncommitted: 72 }), "round {round}");
+        cluster.settle();
+        assert_eq!(cluster.status(1).uncommitted_bytes, 0);
+    }
+}
+
+/// Here, until it was read closely: the entry that opens a term was given back without having been counted.
+#[test]
+fn h1_blank_entry_is_no_proposal() {
+    let mut cluster = Cluster::of(3);
+    cluster.lose("append_request");
+    cluster.elect(1);
+    cluster.propose(1, "a");
+    cluster.heal();
+    // Two heartbeats say that the first append was lost; then one append carries only what it did.
+    cluster.hold_writes(1);
+    cluster.propose(1, "b");
+    assert_eq!(cluster.status(1).uncommitted_bytes, 34);
+    cluster.pass(3);
+    cluster.finish_writes(1);
+    cluster.settle();
+    assert_eq!((cluster.committed(1), cluster.status(1).uncommitted_bytes), (3, 0));
+}
+
+/// Elsewhere a window that was full when its messages were lost stayed full.
+#[test]
+fn h3_and_h10_full_window_opens_after_losses() {
+    let mut cluster = Cluster::with_config(3, |config| config.max_inflight_messages = 2);
+    cluster.elect(1);
+    cluster.lose("append_request");
+    for text in ["a", "b", "c", "d"] {
+        cluster.propose(1, text);
+    }
+    assert!(!cluster.progress(1, 2).may_append());
+    cluster.heal();
+    cluster.pass(4);
+    cluster.assert_agreement();
+    assert_eq!(cluster.applied(3), ["a", "b", "c", "d"]);
+}
+
+/// Elsewhere a follower that had all entries was probed for ever.
+#[test]
+fn h4_follower_that_has_everything_leaves_probing() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    cluster.lose("append_request");
+    cluster.on(1, |raw| raw.report_unreachable(NodeId(2)));
+    assert!(matches!(cluster.progress(1, 2).state, ProgressState::Probe { sent: true }));
+    cluster.heal();
+    cluster.pass(1);
+    assert!(matches!(cluster.progress(1, 2).state, ProgressState::Replicate { .. }));
+}
+
+/// Elsewhere appends that were lost without anybody's noticing were never sent again, if nothing new was proposed.
+#[test]
+fn h5_lost_appends_are_sent_again() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    cluster.lose("append_request");
+    cluster.propose(1, "a");
+    cluster.heal();
+    cluster.pass(3);
+    cluster.assert_agreement();
+    assert_eq!(cluster.progress(1, 3).matched, LogIndex(2));
+}
+
+/// Each kind of message may be lost for a while, and nothing stays behind.
+#[test]
+fn h5_any_kind_of_message_is_lost_for_a_while() {
+    for lost in [
+        "append_request",
+        "append_accepted",
+        "append_rejected",
+        "heartbeat",
+        "heartbeat_response",
+        "commit_notice",
+    ] {
+        let mut cluster = Cluster::with_logs(&[&[1, 2, 2], &[1, 2, 2], &[1, 1, 1, 1]]);
+        cluster.lose(lost);
+        cluster.on(1, quorate::RawNode::campaign).unwrap();
+        cluster.settle();
+        cluster.propose(1, "a");
+        // Less than an election timeout, or the leader would rightly give up.
+        cluster.pass(5);
+        cluster.heal();
+        cluster.pass(5);
+        assert!(cluster.leads(1), "without {lost}");
+        cluster.assert_agreement();
+        assert!(cluster.network.take(|m| kind(m) != "heartbeat").is_empty());
+    }
+}

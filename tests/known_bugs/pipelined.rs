@@ -1,0 +1,158 @@
+//! Writes and applies that take their time: what may not be said before they are done.
+
+use harness::{Cluster, envelope, kind, run_after};
+use quorate::{Entries, EntryId, LogIndex, Message, NodeId, RawNode, RoleKind};
+
+fn append(from: u64, term: u64, previous: EntryId, entries: Entries) -> quorate::Envelope {
+    envelope(from, 1, term, Message::AppendRequest { previous, entries, commit: LogIndex::ZERO })
+}
+
+/// Elsewhere a node that was alone committed, applied and acknowledged an entry before it was durable.
+#[test]
+fn c1_alone_and_not_durable() {
+    let mut cluster = Cluster::of(1);
+    cluster.elect(1);
+    cluster.hold_writes(1);
+    cluster.propose(1, "a");
+    assert_eq!((cluster.committed(1), cluster.applied(1).len()), (1, 0));
+    cluster.finish_writes(1);
+    assert_eq!((cluster.committed(1), cluster.applied(1)), (2, vec!["a".to_owned()]));
+}
+
+/// Elsewhere a new leader counted its own first entry while it was still being written.
+#[test]
+fn c2_leader_counts_itself_when_it_has_written() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    cluster.hold_writes(1);
+    cluster.propose(1, "a");
+    cluster.deliver(|m| m.to == NodeId(2));
+    cluster.deliver(|m| m.to == NodeId(1));
+    assert_eq!(cluster.committed(1), 1, "n2 alone has written it");
+    cluster.deliver(|m| m.to == NodeId(3));
+    cluster.deliver(|m| m.to == NodeId(1));
+    assert_eq!(cluster.committed(1), 2, "n2 and n3 are a quorum without it");
+    assert_eq!(cluster.applied(1).len(), 0, "but it applies only what it has written itself");
+    cluster.finish_writes(1);
+    assert_eq!(cluster.applied(1), ["a"]);
+}
+
+/// Elsewhere an empty append, or one that came twice, was acknowledged while the entries were still being written.
+#[test]
+fn c3_acknowledgement_waits_for_the_write() {
+    let mut cluster = Cluster::of(3);
+    cluster.hold_writes(1);
+    let entries = run_after(0, &[1, 1]);
+    cluster.step(append(2, 1, EntryId::ZERO, entries.clone()));
+    cluster.step(append(2, 1, EntryId::ZERO, entries));
+    cluster.step(append(2, 1, EntryId::new(1, 2), Entries::EMPTY));
+    assert_eq!(cluster.take_said(), [] as [&str; 0]);
+    cluster.finish_write(1);
+    assert_eq!(cluster.take_said(), ["n1@1 → n2 AppendAccepted matched=2"]);
+}
+
+/// Elsewhere entries were replaced, and replaced again by what had stood there first, while all three writes were
+/// under way; the first one's end was taken for the last one's.
+#[test]
+fn c4_same_entries_come_back_while_they_are_written() {
+    let mut cluster = Cluster::of(3);
+    cluster.hold_writes(1);
+    cluster.step(append(2, 1, EntryId::ZERO, run_after(0, &[1, 1, 1])));
+    cluster.step(append(3, 2, EntryId::new(1, 1), run_after(1, &[2])));
+    cluster.step(append(2, 3, EntryId::new(1, 1), run_after(1, &[1, 1])));
+    cluster.finish_write(1);
+    assert_eq!(cluster.status(1).durable, LogIndex(1), "2@1 is on disk, but the disk will lose it once more");
+    assert!(!cluster.take_said().iter().any(|line| line.starts_with("n1@3")));
+    cluster.finish_write(1);
+    assert_eq!(cluster.status(1).durable, LogIndex(1));
+    cluster.finish_write(1);
+    assert_eq!(cluster.status(1).durable, LogIndex(3));
+    assert_eq!(cluster.take_said().last().unwrap(), "n1@3 → n2 AppendAccepted matched=3");
+}
+
+/// Elsewhere the next page of committed entries was computed without those that were still being applied.
+#[test]
+fn c6_pages_of_committed_entries_while_none_is_applied() {
+    let mut cluster = Cluster::with_config(1, |config| config.max_committed_bytes_per_ready = 20);
+    cluster.elect(1);
+    let commands: Vec<_> = (0..10).map(|number| number.to_string()).collect();
+    cluster.hold_writes(1);
+    for text in &commands {
+        cluster.propose(1, text);
+    }
+    while cluster.committed(1) < 11 {
+        cluster.finish_write(1);
+    }
+    assert_eq!(cluster.status(1).applied, LogIndex(1), "ten Readys with entries are under way");
+    // The state machine itself refuses entries out of order, or twice.
+    cluster.finish_writes(1);
+    assert_eq!(cluster.applied(1), commands);
+}
+
+/// Elsewhere reports of writes that came in the wrong order lost progress.
+#[test]
+fn c7_reports_of_writes_in_the_wrong_order() {
+    let mut cluster = Cluster::of(3);
+    cluster.hold_writes(1);
+    let mut numbers = Vec::new();
+    for (term, before) in [(1, 0), (1, 1)] {
+        let previous = EntryId::new(before.min(1), before);
+        cluster.node(1).raw().step(append(2, term, previous, run_after(before, &[1]))).unwrap();
+        cluster.node(1).take_ready(|ready| numbers.push(ready.number));
+    }
+    cluster.node(1).raw().on_written(numbers[1]);
+    assert_eq!(cluster.status(1).durable, LogIndex(2));
+    cluster.node(1).raw().on_written(numbers[0]);
+    assert_eq!(cluster.status(1).durable, LogIndex(2));
+}
+
+/// Elsewhere a node that stood for election while entries were being written never got anywhere.
+#[test]
+fn c19_candidate_whose_entries_are_still_being_written() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    cluster.hold_writes(2);
+    cluster.propose(1, "a");
+    cluster.deliver(|m| m.to == NodeId(2));
+    cluster.crash(1);
+    cluster.tick(3, 10);
+    cluster.lose_in_flight();
+    cluster.tick(2, 20);
+    cluster.settle();
+    assert_eq!(cluster.role(2), RoleKind::Candidate, "its request for votes waits for its own vote");
+    for _ in 0..3 {
+        cluster.finish_writes(2);
+        cluster.settle();
+    }
+    assert!(cluster.leads(2));
+    assert_eq!(cluster.applied(2), ["a"]);
+}
+
+/// Elsewhere the answer to an append was sent in the term, and the role, that the node had when the write ended.
+#[test]
+fn c20_term_changes_while_entries_are_written() {
+    let mut cluster = Cluster::of(3);
+    cluster.hold_writes(1);
+    cluster.step(append(2, 1, EntryId::ZERO, run_after(0, &[1])));
+    cluster.step(envelope(3, 1, 5, Message::VoteRequest { last: EntryId::new(4, 4), transfer: false }));
+    cluster.finish_write(1);
+    let ack = cluster.network.take(|_| true).pop().unwrap();
+    assert_eq!(ack.to_string(), "n1@1 → n2 AppendAccepted matched=1");
+    // Whoever leads a newer term by then is not misled.
+    cluster.on(2, RawNode::campaign).unwrap();
+    cluster.settle();
+    cluster.step(ack);
+    assert!(cluster.refused.is_empty());
+}
+
+/// Elsewhere the commit index that a leader learned from others was told to nobody until its own slow disk was done.
+#[test]
+fn c2_slow_leader_still_serves_its_followers() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    cluster.hold_writes(1);
+    cluster.propose(1, "a");
+    cluster.settle();
+    assert_eq!(cluster.applied(2), ["a"]);
+    assert!(cluster.network.take(|m| kind(m) == "append_request").is_empty());
+}
