@@ -6,7 +6,7 @@ use quorate::{EntryId, Message, NodeId, RoleKind};
 const ELECTION: u32 = 10;
 
 fn vote_request(from: u64, term: u64, last: EntryId) -> quorate::Envelope {
-    envelope(from, 1, term, Message::VoteRequest { last, transfer: false })
+    envelope(from, 1, term, Message::VoteRequest { last, priority: 0, transfer: false })
 }
 
 /// Elsewhere a node of an older term was ignored as a pre-candidate, so that a cluster that needed it had no leader.
@@ -233,6 +233,6 @@ fn a22_learner_gives_up_a_dead_leader() {
     assert_eq!(cluster.status(4).leader, Some(NodeId(1)));
     cluster.tick(4, 2 * ELECTION);
     assert_eq!(cluster.status(4).leader, None);
-    cluster.step(envelope(2, 4, 2, Message::PreVoteRequest { last: EntryId::new(1, 1) }));
+    cluster.step(envelope(2, 4, 2, Message::PreVoteRequest { last: EntryId::new(1, 1), priority: 0 }));
     assert_eq!(cluster.take_said().last().unwrap(), "n4@2 → n2 PreVoteResponse granted=true");
 }

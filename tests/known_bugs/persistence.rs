@@ -77,7 +77,7 @@ fn c15_only_the_commit_index_need_not_be_durable() {
     cluster.node(2).take_ready(|ready| {
         assert!(ready.hard_state.is_some() && !ready.must_sync, "the commit index can be learned again");
     });
-    let vote = Message::VoteRequest { last: EntryId::new(1, 9), transfer: false };
+    let vote = Message::VoteRequest { last: EntryId::new(1, 9), priority: 0, transfer: false };
     cluster.tick(3, 10);
     cluster.node(3).raw().step(envelope(2, 3, 2, vote)).unwrap();
     cluster.node(3).take_ready(|ready| assert!(ready.must_sync && ready.entries.is_empty()));

@@ -134,7 +134,12 @@ fn c20_term_changes_while_entries_are_written() {
     let mut cluster = Cluster::of(3);
     cluster.hold_writes(1);
     cluster.step(append(2, 1, EntryId::ZERO, run_after(0, &[1])));
-    cluster.step(envelope(3, 1, 5, Message::VoteRequest { last: EntryId::new(4, 4), transfer: false }));
+    cluster.step(envelope(
+        3,
+        1,
+        5,
+        Message::VoteRequest { last: EntryId::new(4, 4), priority: 0, transfer: false },
+    ));
     cluster.finish_write(1);
     let ack = cluster.network.take(|_| true).pop().unwrap();
     assert_eq!(ack.to_string(), "n1@1 → n2 AppendAccepted matched=1");

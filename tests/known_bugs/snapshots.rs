@@ -165,7 +165,12 @@ fn d15_nobody_is_elected_while_installing() {
     cluster.step(snapshot(2, 1, 1, EntryId::new(1, 5)));
     assert!(matches!(cluster.on(1, RawNode::campaign), Err(CampaignError::InstallingSnapshot)));
     cluster.tick(1, 20);
-    cluster.step(envelope(3, 1, 2, Message::VoteRequest { last: EntryId::new(1, 9), transfer: false }));
+    cluster.step(envelope(
+        3,
+        1,
+        2,
+        Message::VoteRequest { last: EntryId::new(1, 9), priority: 0, transfer: false },
+    ));
     cluster.finish_writes(1);
     let said = cluster.take_said();
     assert_eq!(said, ["n1@1 → n2 AppendAccepted matched=5", "n1@2 → n3 VoteResponse granted=false"]);
