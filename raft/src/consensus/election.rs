@@ -39,6 +39,9 @@ impl Raft {
         if self.log.is_installing() {
             return Err(CampaignError::InstallingSnapshot);
         }
+        if self.term >= Term::LAST {
+            return Err(CampaignError::LastTerm);
+        }
         if self.config.pre_vote {
             self.ask_for_pre_votes();
         } else {
