@@ -223,8 +223,6 @@ pub fn config(id: u64) -> Config {
     let mut config = Config::new(NodeId(id), id);
     config.max_message_bytes = MAX_MESSAGE_BYTES;
     config.max_inflight_messages = MAX_INFLIGHT_MESSAGES;
-    // Applied entries are in storage until it is compacted, and nowhere else, as in other libraries.
-    config.max_log_bytes_in_memory = 0;
     config
 }
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use quorate::{
-    Config, Entries, Envelope, Forward, HardState, LogIndex, MemStorage, NodeId, RawNode, Read, Ready,
-    RoleKind, Snapshot, Status, Storage, StorageWriter,
+    ConfChange, Config, Entries, Entry, EntryKind, Envelope, Forward, HardState, LogIndex, MemStorage,
+    Membership, NodeId, RawNode, Read, Ready, RoleKind, Snapshot, Status, Storage, StorageWriter,
 };
 use slog::{Discard, Logger, o};
 
@@ -39,6 +39,9 @@ pub struct Node {
     applies: VecDeque<Apply>,
     /// The state machine.
     pub machine: Machine,
+    /// The membership when the disk was new, and that as of the last entry which the state machine has applied.
+    founding: Membership,
+    membership: Membership,
     /// The reads that ended, in order.
     pub reads: Vec<Read>,
     /// What became of forwarded proposals, in order.
@@ -52,7 +55,10 @@ impl Node {
     /// If the core refuses it.
     #[must_use]
     pub fn new(config: Config, disk: MemStorage, pace: Pace) -> Self {
+        let founding = disk.initial_state().expect("memory can be read").membership;
         let mut node = Self {
+            membership: founding.clone(),
+            founding,
             synced: disk.hard_state(),
             config,
             pace,
@@ -170,10 +176,25 @@ impl Node {
 
     fn apply_next(&mut self) -> Option<LogIndex> {
         match self.applies.pop_front()? {
-            Apply::Restore(snapshot) => self.machine.restore(&snapshot),
-            Apply::Entries(entries) => entries.iter().for_each(|entry| self.machine.apply(entry)),
+            Apply::Restore(snapshot) => {
+                self.machine.restore(&snapshot);
+                self.membership = snapshot.membership;
+            }
+            Apply::Entries(entries) => entries.iter().for_each(|entry| self.apply(entry)),
         }
         Some(self.machine.index())
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        self.machine.apply(entry);
+        if entry.kind == EntryKind::ConfChange {
+            // A change that makes no sense makes none on any node.
+            let applied =
+                ConfChange::from_data(&entry.data).map(|change| self.raw().apply_conf_change(&change));
+            if let Some(Ok(membership)) = applied {
+                self.membership = membership;
+            }
+        }
     }
 
     /// Whether the disk or the state machine is behind.
@@ -198,6 +219,7 @@ impl Node {
     /// If the core refuses what the disk holds.
     pub fn restart(&mut self) {
         self.machine = Machine::default();
+        self.membership = self.founding.clone();
         self.restart_with_machine();
     }
 
@@ -209,7 +231,9 @@ impl Node {
         let snapshot = Storage::snapshot(&self.disk).ok();
         if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.last.index > self.machine.index()) {
             self.machine.restore(&snapshot);
+            self.membership = snapshot.membership;
         }
+        self.disk.set_membership(self.membership.clone());
         self.lives += 1;
         let mut config = self.config.clone();
         // Each life has a seed of its own.
@@ -228,7 +252,7 @@ impl Node {
         let last = self.machine.last();
         let held = Storage::snapshot(&self.disk).ok().map(|snapshot| snapshot.last.index);
         if last.index > held.unwrap_or_default() {
-            let membership = self.status().membership;
+            let membership = self.membership.clone();
             let snapshot = Snapshot { last, membership, data: self.machine.to_bytes() };
             self.disk.compact(snapshot, keep).expect("the disk takes a newer snapshot");
         }

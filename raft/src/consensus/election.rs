@@ -67,6 +67,9 @@ impl Raft {
         if self.has_unapplied_change() {
             return Err(CampaignError::UnappliedChange);
         }
+        if self.term >= Term::LAST {
+            return Err(CampaignError::LastTerm);
+        }
         Ok(())
     }
 

@@ -187,6 +187,9 @@ pub enum CampaignError {
     /// It has no vote in the current membership.
     #[error("this node is not a voter")]
     NotVoter,
+    /// There is no term after this one.
+    #[error("this node is in the last term there is: its hard state, or that of a peer, is damaged")]
+    LastTerm,
     /// A snapshot from the leader is being written.
     #[error("a snapshot is being installed: wait until it is written")]
     InstallingSnapshot,

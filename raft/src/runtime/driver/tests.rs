@@ -30,6 +30,8 @@ struct Cluster {
     nodes: Vec<Driver<Journal, MemStorage>>,
     storages: Vec<MemStorage>,
     cut_off: BTreeSet<u64>,
+    /// Of the other messages, those that are lost.
+    is_lost: fn(&Envelope) -> bool,
 }
 
 fn options() -> Options {
@@ -47,7 +49,8 @@ impl Cluster {
             let logger = Logger::root(Discard, o!());
             Driver::new(config, options.clone(), Journal::default(), storage.clone(), logger).unwrap()
         });
-        let mut cluster = Self { nodes: nodes.collect(), storages, cut_off: BTreeSet::new() };
+        let mut cluster =
+            Self { nodes: nodes.collect(), storages, cut_off: BTreeSet::new(), is_lost: |_| false };
         cluster.node(1).campaign();
         cluster.settle();
         assert_eq!(cluster.node(1).status().core.role, RoleKind::Leader);
@@ -84,7 +87,8 @@ impl Cluster {
                 return carried;
             }
             for envelope in outgoing.0 {
-                if self.cut_off.contains(&envelope.from.0) || self.cut_off.contains(&envelope.to.0) {
+                let is_cut = [envelope.from, envelope.to].iter().any(|node| self.cut_off.contains(&node.0));
+                if is_cut || (self.is_lost)(&envelope) {
                     continue;
                 }
                 carried.push(envelope.clone());
@@ -173,6 +177,33 @@ fn queries_of_one_turn_share_one_read() {
     let is_read = |envelope: &&Envelope| matches!(envelope.message, Message::ReadIndex { .. });
     assert_eq!(carried.iter().filter(is_read).count(), 1);
     assert!(queries.iter_mut().all(|query| query.try_take() == Some(Outcome::Applied(vec![]))));
+}
+
+#[test]
+fn a_query_waits_until_as_much_is_applied_as_its_leader_had_committed() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.is_lost =
+        |envelope| envelope.to == NodeId(2) && matches!(envelope.message, Message::AppendRequest { .. });
+    let mut proposal = cluster.propose(1, "a");
+    cluster.settle();
+    assert_eq!(proposal.try_take(), Some(Outcome::Applied(1)));
+    let mut query = cluster.query(2);
+    cluster.settle();
+    assert_eq!(query.try_take(), None, "its leader has answered, but this node lacks an entry");
+    cluster.is_lost = |_| false;
+    cluster.tick(5);
+    assert_eq!(query.try_take(), Some(Outcome::Applied(vec!["a".to_owned()])));
+}
+
+#[test]
+fn a_read_whose_message_is_lost_is_asked_again_though_the_leader_stays() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.is_lost = |envelope| matches!(envelope.message, Message::ReadIndex { .. });
+    let mut query = cluster.query(2);
+    cluster.settle();
+    cluster.is_lost = |_| false;
+    cluster.tick(15);
+    assert_eq!(query.try_take(), Some(Outcome::Applied(vec![])));
 }
 
 #[test]

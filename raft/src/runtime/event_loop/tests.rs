@@ -13,6 +13,7 @@ use crate::{
         completion::Completion,
         journal::Journal,
         mailbox::{Senders, channels},
+        outcome::{Outcome, RefusalReason},
     },
     storage::MemStorage,
 };
@@ -159,4 +160,18 @@ fn it_is_told_to_stop_between_turns() {
     let mut bench = Bench::new(1);
     bench.senders.control.send(Control::Stop).unwrap();
     assert!(matches!(bench.event_loop.run(&bench.mailbox), StopReason::Requested));
+}
+
+#[test]
+fn a_request_that_is_still_queued_when_the_node_stops_is_refused() {
+    let mut bench = Bench::new(1);
+    let (completion, mut ticket) = Completion::ticket();
+    let request = Request::Propose { command: Bytes::from_static(b"x"), completion };
+    assert!(bench.senders.requests.send(request).is_ok());
+    bench.event_loop.close(StopReason::Requested, &bench.mailbox);
+    assert_eq!(ticket.try_take(), Some(Outcome::refused(RefusalReason::Stopped, None)));
+
+    let (completion, _ticket) = Completion::ticket();
+    let request = Request::Query { query: (), completion };
+    assert!(bench.senders.requests.send(request).is_err(), "nobody can come after the last was refused");
 }

@@ -8,10 +8,10 @@ use slog::{Discard, Logger, o};
 use super::*;
 use crate::{
     consensus::{
-        Config, Entries, Entry, EntryId, Forward, ForwardId, ForwardOutcome, LogIndex, Message, NodeId,
-        StorageError, Term,
+        Config, Entries, Entry, EntryId, Forward, ForwardId, ForwardOutcome, LogIndex, Membership, Message,
+        NodeId, StorageError, Term,
     },
-    runtime::{Completion, Options, journal::Journal},
+    runtime::{Completion, Options, UnknownReason, journal::Journal},
     storage::MemStorage,
 };
 
@@ -107,4 +107,17 @@ fn a_forward_that_is_appended_and_committed_in_one_ready_is_answered() {
     };
     node.execute(ready, &mut recorder).unwrap();
     assert_eq!(ticket.try_take(), Some(Outcome::Applied(1)));
+}
+
+#[test]
+fn who_waits_for_what_a_snapshot_contains_is_told() {
+    let (mut node, mut recorder) = node();
+    let (completion, mut ticket) = Completion::ticket();
+    node.waiters.wait_for_entry(EntryId::new(1, 3), completion, 0);
+    let membership = Membership::of_voters([1, 2].map(NodeId));
+    let snapshot = Snapshot { last: EntryId::new(2, 5), membership, data: "a\nb\n".into() };
+    let ready = Ready { snapshot: Some(Box::new(snapshot)), ..Ready::default() };
+    node.execute(ready, &mut recorder).unwrap();
+    assert_eq!(node.state_machine.lines, ["a", "b"]);
+    assert_eq!(ticket.try_take(), Some(Outcome::Unknown(UnknownReason::PassedBySnapshot)));
 }
