@@ -1,6 +1,20 @@
-//! Raft for programs that use threads.
+//! Raft for programs that use threads, not an async runtime.
+//!
+//! Three layers, each of use without the next:
+//!
+//! - [`consensus`] is the pure core: [`RawNode`] with `step`, `propose`, `tick`, `ready` and `advance`. It does no
+//!   I/O and knows no threads or clocks. [`Config`] says how it behaves, [`Ready`] what it wants done and in which
+//!   order. The head of that module tells Raft from zero, in the names of this code. Without the feature
+//!   `runtime`, which is on by default, it is all there is.
+//! - [`runtime`] drives it: a [`Node`] is a thread around a [`StateMachine`] of yours, a [`StorageWriter`], and a
+//!   [`Transport`]. A [`Handle`] gives out a [`Ticket`] for each command and each query.
+//! - [`wire`] puts messages into the format of raft-rs and etcd, for transports that need bytes.
+//!
+//! The repository's `README.md` shows the loop around a [`RawNode`] in thirty lines, and `docs/ready.md` why each
+//! of its steps stands where it stands.
+#![cfg_attr(not(feature = "runtime"), allow(rustdoc::broken_intra_doc_links, reason = "the core alone"))]
 
-mod consensus;
+pub mod consensus;
 #[cfg(feature = "runtime")]
 pub mod runtime;
 #[cfg(feature = "runtime")]
@@ -12,6 +26,7 @@ pub mod transport;
 #[cfg(feature = "runtime")]
 pub mod wire;
 
+#[doc(inline)]
 pub use consensus::*;
 #[cfg(feature = "runtime")]
 pub use runtime::{Handle, Node, Options, Outcome, Ticket};
@@ -21,3 +36,8 @@ pub use state_machine::{RestoreError, StateMachine};
 pub use storage::{MemStorage, StorageWriter};
 #[cfg(feature = "runtime")]
 pub use transport::{Inbox, MemNetwork, Transport};
+
+/// The README's loop compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

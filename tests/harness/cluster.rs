@@ -9,11 +9,11 @@ use crate::{Network, Node, Pace, command, kind, log_of};
 
 /// A cluster of nodes numbered from 1. Nothing happens but what the test calls for.
 pub struct Cluster {
-    nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// The network between them.
     pub network: Network,
     /// Messages of these kinds vanish as they leave.
-    lost_kinds: Vec<&'static str>,
+    pub(crate) lost_kinds: Vec<&'static str>,
     /// What nodes refused, in order.
     pub refused: Vec<StepError>,
 }
@@ -81,7 +81,7 @@ impl Cluster {
         &mut self.nodes[position]
     }
 
-    fn at(&self, id: u64) -> &Node {
+    pub(crate) fn at(&self, id: u64) -> &Node {
         &self.nodes[usize::try_from(id).expect("a small number") - 1]
     }
 
@@ -251,56 +251,6 @@ impl Cluster {
         }
     }
 
-    /// The node's links are cut, all of them, both ways.
-    pub fn isolate(&mut self, id: u64) {
-        self.ids().filter(|other| *other != id).for_each(|other| self.network.cut(NodeId(id), NodeId(other)));
-    }
-
-    /// Nodes of different groups cannot reach each other.
-    pub fn partition(&mut self, groups: &[&[u64]]) {
-        for (position, group) in groups.iter().enumerate() {
-            for one in *group {
-                let others = groups[position + 1..].iter().copied().flatten();
-                others.for_each(|other| self.network.cut(NodeId(*one), NodeId(*other)));
-            }
-        }
-    }
-
-    /// All links work again, and no kind of message is lost any more.
-    pub fn heal(&mut self) {
-        self.network.heal();
-        self.lost_kinds.clear();
-    }
-
-    /// From now on messages of this kind vanish.
-    pub fn lose(&mut self, kind: &'static str) {
-        self.lost_kinds.push(kind);
-    }
-
-    /// Loses what is on its way.
-    pub fn lose_in_flight(&mut self) {
-        self.network.in_flight.clear();
-    }
-
-    /// The process dies. Its disk keeps what was written.
-    pub fn crash(&mut self, id: u64) {
-        self.node(id).crash();
-    }
-
-    /// Starts again from its disk.
-    pub fn restart(&mut self, id: u64) {
-        self.node(id).restart();
-    }
-
-    /// Starts again as if its disk held this hard state.
-    pub fn restart_with(&mut self, id: u64, term: u64, vote: Option<u64>, commit: u64) {
-        let node = self.node(id);
-        node.crash();
-        let vote = vote.map(NodeId);
-        node.disk().set_hard_state(HardState { term: Term(term), vote, commit: LogIndex(commit) });
-        node.restart();
-    }
-
     /// Takes everything off the network, and says what it was: one line a message.
     pub fn take_said(&mut self) -> Vec<String> {
         self.network.take(|_| true).iter().map(ToString::to_string).collect()
@@ -316,32 +266,6 @@ impl Cluster {
         let (_, progress) =
             all.into_iter().find(|(id, _)| id.0 == follower).expect("a follower of the leader");
         progress
-    }
-
-    /// From now on, writes and applies of this node wait for [`finish_writes`](Self::finish_writes).
-    pub fn hold_writes(&mut self, id: u64) {
-        self.node(id).set_pace(Pace::OnRequest);
-    }
-
-    /// The oldest write under way is done, and what waited for it leaves.
-    pub fn finish_write(&mut self, id: u64) {
-        let sent = self.node(id).finish_write();
-        self.network.send(sent);
-        self.process(id);
-    }
-
-    /// All that is under way at this node is done, and what follows from it too.
-    pub fn finish_writes(&mut self, id: u64) {
-        while self.at(id).is_busy() {
-            self.finish_write(id);
-            self.node(id).finish_apply();
-            self.process(id);
-        }
-    }
-
-    /// Makes a snapshot of all that the node has applied, and drops its entries up to there.
-    pub fn compact(&mut self, id: u64) {
-        self.node(id).compact(0);
     }
 
     /// Fails unless all nodes that are up have applied the same commands and nothing else.

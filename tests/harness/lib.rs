@@ -14,6 +14,7 @@
 )]
 
 mod cluster;
+mod faults;
 mod machine;
 mod network;
 mod node;

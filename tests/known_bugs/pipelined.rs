@@ -70,6 +70,20 @@ fn c4_same_entries_come_back_while_they_are_written() {
     assert_eq!(cluster.take_said().last().unwrap(), "n1@3 → n2 AppendAccepted matched=3");
 }
 
+/// And the write ends when the entries are replaced already, but nothing of that is on its way yet.
+#[test]
+fn c4_write_ends_when_its_entries_are_replaced_in_memory() {
+    let mut cluster = Cluster::of(3);
+    cluster.hold_writes(1);
+    cluster.step(append(2, 1, EntryId::ZERO, run_after(0, &[1, 1, 1])));
+    cluster.node(1).raw().step(append(3, 2, EntryId::new(1, 1), run_after(1, &[2, 2]))).unwrap();
+    cluster.node(1).finish_write();
+    assert_eq!(cluster.status(1).durable, LogIndex(1));
+    cluster.process(1);
+    cluster.finish_write(1);
+    assert_eq!(cluster.status(1).durable, LogIndex(3));
+}
+
 /// Elsewhere the next page of committed entries was computed without those that were still being applied.
 #[test]
 fn c6_pages_of_committed_entries_while_none_is_applied() {

@@ -143,6 +143,19 @@ fn a_vote_goes_to_the_first_who_asks() {
     assert_eq!(cluster.take_said(), expected);
 }
 
+/// Figure 2, Followers: who grants a vote waits for another election timeout; who refuses one does not.
+#[test]
+fn a_granted_vote_restarts_the_timer() {
+    for (last, waits) in [(EntryId::new(1, 1), true), (EntryId::ZERO, false)] {
+        let mut cluster = Cluster::with_logs(&[&[1], &[], &[]]);
+        cluster.tick(1, 9);
+        cluster.step(envelope(2, 1, 1, vote_request(last)));
+        cluster.tick(1, 9);
+        let stood = cluster.network.take(|m| kind(m) == "pre_vote_request").len();
+        assert!(stood == 0 || !waits, "it has granted its vote, and stands itself");
+    }
+}
+
 /// §5.2: a candidate that hears from a leader of its term or a newer one recognizes it; from one of an older term, not.
 #[test]
 fn a_candidate_recognizes_a_leader_of_its_own_term() {

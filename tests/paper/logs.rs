@@ -121,20 +121,15 @@ fn figure_8_an_old_entry_on_a_majority_may_still_be_replaced() {
     // (b) S1 had led term 2, S5 term 3; neither got further than this.
     let mut cluster = Cluster::with_logs(&[&[1, 2], &[1, 2], &[1], &[1], &[1, 3]]);
     cluster.restart_with(1, 3, None, 0);
-    // (c) S1 leads term 4 and brings its old entry to S3, a majority; its new one goes nowhere.
+    // (c) S1 leads term 4 and brings its old entry to S3, so that a majority has it; its new one goes nowhere.
     cluster.isolate(5);
     cluster.lose("append_request");
     cluster.elect(1);
-    cluster.step(envelope(
-        1,
-        3,
-        4,
-        Message::AppendRequest {
-            previous: EntryId::new(1, 1),
-            entries: run_after(1, &[2]),
-            commit: LogIndex::ZERO,
-        },
-    ));
+    for follower in [2, 3] {
+        let (previous, entries) = (EntryId::new(1, 1), run_after(1, &[2]));
+        let message = Message::AppendRequest { previous, entries, commit: LogIndex::ZERO };
+        cluster.step(envelope(1, follower, 4, message));
+    }
     cluster.settle();
     assert_eq!((cluster.terms(3), cluster.committed(1)), (vec![1, 2], 0));
     // (d) S1 is gone; S5 is elected and replaces that entry. Nobody had been told that it was committed.

@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use world::World;
 
-const STEPS: u32 = 4000;
+const STEPS: u32 = 8000;
 
 /// Plays one seed; stands for all that happened.
 fn play(seed: u64) -> u64 {

@@ -10,14 +10,14 @@ impl World {
     pub(crate) fn storm(&mut self) {
         let at = self.any_node();
         match self.random.random_range(0..1000) {
-            0..480 => self.message_arrives(),
-            480..620 => self.clock_ticks(),
+            0..450 => self.message_arrives(),
+            450..620 => self.clock_ticks(),
             620..680 => self.node_acts(at),
             680..760 => self.finish_write(at),
             760..820 => self.apply_something(at),
-            820..880 => self.client_proposes(at),
-            880..910 => self.client_reads(at),
-            910..940 => self.compact(at),
+            820..885 => self.client_proposes(at),
+            885..920 => self.client_reads(at),
+            920..940 => self.compact(at),
             940..965 => self.crash_or_restart(at),
             965..990 => self.link_changes(at),
             990..992 => self.call(at, "campaign", |raw| drop(raw.campaign())),
@@ -130,8 +130,11 @@ impl World {
 
     fn link_changes(&mut self, at: usize) {
         if !self.chance(self.weather.cuts) {
-            self.note("heal");
-            self.network.heal();
+            // Seldom, or no partition would last for an election.
+            if self.chance(25) {
+                self.note("heal");
+                self.network.heal();
+            }
             return;
         }
         let (shape, boundary) = (self.random.random_range(0..4), self.any_node());

@@ -51,11 +51,11 @@ impl World {
         };
         let nodes: Vec<_> = (1..=voters + learners).map(node).collect();
         let weather = Weather {
-            loss: random.random_range(0..20),
+            loss: random.random_range(0..15),
             doubling: random.random_range(0..10),
             reordering: random.random_range(0..100),
-            crashes: random.random_range(0..30),
-            cuts: random.random_range(0..40),
+            crashes: random.random_range(0..15),
+            cuts: random.random_range(0..30),
             clocks: nodes.iter().map(|_| random.random_range(1..=4)).collect(),
         };
         let oracle = Oracle::of(&nodes, membership);
@@ -146,7 +146,7 @@ fn config(random: &mut Pcg64Mcg) -> Config {
     config.max_inflight_bytes = random.random_range(0..400);
     config.max_uncommitted_bytes = random.random_range(0..1000);
     config.max_committed_bytes_per_ready = random.random_range(0..200);
-    config.max_log_bytes_in_memory = random.random_range(0..400);
+    config.max_log_bytes_in_memory = random.random_range(0..200);
     config.snapshot_ticks = 30;
     config
 }

@@ -37,7 +37,7 @@ pub enum LogLevel {
     Warning,
     /// What happens once in a while: elections, snapshots, refused lines.
     Info,
-    /// Every decision; only in builds without optimization.
+    /// Every decision.
     Debug,
 }
 

@@ -36,6 +36,7 @@ impl Raft {
         }
         leader.heartbeat_elapsed += 1;
         if leader.heartbeat_elapsed >= heartbeat_ticks {
+            leader.progress.iter_mut().for_each(|(_, progress)| progress.on_heartbeat_due());
             self.send_heartbeats();
         }
     }
@@ -199,7 +200,7 @@ impl Raft {
         let progress = self.progress_of(from)?;
         let is_news = progress.on_accepted(matched);
         let can_go_on = match &progress.state {
-            ProgressState::Probe { .. } => true,
+            ProgressState::Probe { .. } => progress.answers_probe(matched),
             // Whatever brought the follower here: if the log can go on from there, it need not wait.
             ProgressState::Snapshot { .. } => progress.matched.next() >= self.log.first_index()?,
             ProgressState::Replicate { .. } => false,
@@ -235,7 +236,7 @@ impl Raft {
     }
 
     pub(super) fn on_heartbeat_response(&mut self, from: NodeId, echo: &Echo) -> Result<(), StepError> {
-        self.progress_of(from)?.on_heartbeat_answered();
+        self.progress_of(from)?.heartbeat_answered = true;
         self.on_round_answered(from, echo);
         // The word to stand may have been lost.
         self.advance_transfer();
@@ -288,7 +289,7 @@ fn next_append(
 
 /// §7: the snapshot for a follower whose next entry is compacted away.
 fn snapshot_for(progress: &mut Progress, log: &Log) -> Result<Option<Message>, StorageError> {
-    // Asked again when the follower next answers a heartbeat; one that is silent would only waste it.
+    // Asked again with the next heartbeat, if the last one was answered; a silent follower would only waste it.
     progress.probe_from(progress.next);
     progress.state = ProgressState::Probe { sent: true };
     if !progress.recent_active {

@@ -46,7 +46,7 @@ impl MemStorage {
     ///
     /// # Errors
     /// [`StorageError::Unavailable`] if they would leave a gap, [`StorageError::Compacted`] if they would
-    /// replace what the snapshot holds.
+    /// replace what the snapshot holds, [`StorageError::Io`] if terms would go down.
     pub fn append(&self, entries: &Entries) -> Result<(), StorageError> {
         self.held.lock().append(entries)
     }
@@ -99,6 +99,11 @@ impl Held {
         let Some(first) = entries.first_id() else { return Ok(()) };
         let index = first.index.previous();
         let term = self.term(index)?;
+        if first.term < term {
+            return Err(
+                std::io::Error::other(format!("entry {first} cannot follow one of term {term}")).into()
+            );
+        }
         self.log.replace_tail(EntryId { term, index }, entries.clone());
         Ok(())
     }

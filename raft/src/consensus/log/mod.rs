@@ -272,7 +272,7 @@ impl Log {
             entries.extend(self.runs.between(first, self.last_index()));
         }
         let snapshot = self.snapshot.take();
-        let number = self.writes.begin(self.last_index(), snapshot.as_ref().map(|s| s.last.index));
+        let number = self.writes.begin(self.last_index());
         Write { number, snapshot }
     }
 

@@ -23,8 +23,7 @@ pub(super) struct Writes {
 
 struct PendingWrite {
     number: u64,
-    /// Entries above this one may be replaced by this write, so that until it is done they count for nothing.
-    after: LogIndex,
+    /// The last entry that will be durable when this write is done, and that no later write replaces.
     last: LogIndex,
 }
 
@@ -70,12 +69,11 @@ impl Writes {
         self.handed_out = index;
     }
 
-    /// Hands out a write up to `last`, with a snapshot up to `snapshot`; its number.
-    pub(super) fn begin(&mut self, last: LogIndex, snapshot: Option<LogIndex>) -> u64 {
+    /// Hands out a write up to `last`; its number.
+    pub(super) fn begin(&mut self, last: LogIndex) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
-        let after = if snapshot.is_some() { LogIndex::ZERO } else { self.handed_out.min(last) };
-        self.pending.push_back(PendingWrite { number, after, last });
+        self.pending.push_back(PendingWrite { number, last });
         self.handed_out = last;
         number
     }
@@ -86,10 +84,10 @@ impl Writes {
         while self.pending.front().is_some_and(|write| write.number <= number) {
             written = self.pending.pop_front().map(|write| write.last);
         }
-        let Some(written) = written else { return };
-        self.stalled_ticks = 0;
-        let unreplaced = self.pending.iter().map(|write| write.after).min().unwrap_or(written);
-        self.durable = self.durable.max(written.min(unreplaced));
+        if let Some(written) = written {
+            self.stalled_ticks = 0;
+            self.durable = self.durable.max(written);
+        }
     }
 }
 
@@ -100,12 +98,12 @@ mod tests {
     #[test]
     fn c4_an_overwritten_tail_counts_only_when_its_last_write_is_done() {
         let mut writes = Writes::after(LogIndex(5));
-        let first = writes.begin(LogIndex(8), None);
+        let first = writes.begin(LogIndex(8));
         // Another leader replaces 7 and 8; then the first one's entries come back.
         writes.truncate(LogIndex(7));
-        let second = writes.begin(LogIndex(7), None);
+        let second = writes.begin(LogIndex(7));
         writes.truncate(LogIndex(7));
-        let third = writes.begin(LogIndex(8), None);
+        let third = writes.begin(LogIndex(8));
 
         writes.finish(first);
         assert_eq!(writes.durable(), LogIndex(6), "the disk holds 7 and 8, but will lose them once more");
@@ -118,8 +116,8 @@ mod tests {
     #[test]
     fn c7_a_late_report_takes_nothing_back() {
         let mut writes = Writes::after(LogIndex(0));
-        let first = writes.begin(LogIndex(1), None);
-        let second = writes.begin(LogIndex(2), None);
+        let first = writes.begin(LogIndex(1));
+        let second = writes.begin(LogIndex(2));
         writes.finish(second);
         assert_eq!(writes.durable(), LogIndex(2));
         writes.finish(first);
@@ -130,9 +128,9 @@ mod tests {
     fn c8_of_two_snapshots_under_way_the_first_makes_nothing_durable() {
         let mut writes = Writes::after(LogIndex(3));
         writes.install(LogIndex(10));
-        let first = writes.begin(LogIndex(10), Some(LogIndex(10)));
+        let first = writes.begin(LogIndex(10));
         writes.install(LogIndex(20));
-        let second = writes.begin(LogIndex(22), Some(LogIndex(20)));
+        let second = writes.begin(LogIndex(22));
         writes.finish(first);
         assert_eq!(writes.durable(), LogIndex(0));
         writes.finish(second);

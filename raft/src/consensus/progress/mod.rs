@@ -19,6 +19,8 @@ pub struct Progress {
     pub state: ProgressState,
     /// The highest commit index that any message has told the follower of.
     pub commit_sent: LogIndex,
+    /// Whether a heartbeat was answered since the clock last asked for one.
+    pub heartbeat_answered: bool,
     /// Whether the follower was heard from since CheckQuorum last looked.
     pub recent_active: bool,
     /// The latest round of heartbeats that the follower has answered, for reads (thesis §6.4).
@@ -30,15 +32,16 @@ pub struct Progress {
 pub enum ProgressState {
     /// Where the logs part is not known: one append at a time, to find out.
     Probe {
-        /// The append is on its way; the next waits for its answer or for a heartbeat's.
+        /// The append is on its way; the next waits for its answer, or for a heartbeat after one was answered.
         sent: bool,
     },
     /// The logs are known to agree: appends follow one another without waiting, within a window.
     Replicate {
         /// What is on its way.
         inflight: Inflight,
-        /// How many heartbeats were answered since an append last was, while appends are on their way.
-        unanswered_heartbeats: u8,
+        /// For how many heartbeats of the clock, on a link that works, appends have been on their way and none was
+        /// answered.
+        heartbeats_waited: u8,
     },
     /// The entries it needs are compacted: a snapshot is on its way, and no appends.
     Snapshot {
@@ -50,7 +53,7 @@ pub enum ProgressState {
 }
 
 impl Progress {
-    /// After so many answered heartbeats without an answer to an append, the append is taken for lost.
+    /// After so many heartbeats of the clock without an answer to an append, the append is taken for lost.
     const PATIENCE: u8 = 2;
 
     /// A follower of whom nothing is known; `next` is the leader's first guess.
@@ -61,6 +64,7 @@ impl Progress {
             next,
             state: ProgressState::Probe { sent: false },
             commit_sent: LogIndex::ZERO,
+            heartbeat_answered: false,
             recent_active: false,
             acknowledged_round: 0,
         }
@@ -92,9 +96,9 @@ impl Progress {
     pub fn on_append_sent(&mut self, last: LogIndex, bytes: usize) {
         match &mut self.state {
             ProgressState::Probe { sent } => *sent = true,
-            ProgressState::Replicate { inflight, unanswered_heartbeats } => {
+            ProgressState::Replicate { inflight, heartbeats_waited } => {
                 if inflight.is_empty() {
-                    *unanswered_heartbeats = 0;
+                    *heartbeats_waited = 0;
                 }
                 if last >= self.next {
                     inflight.push(last, bytes);
@@ -110,11 +114,17 @@ impl Progress {
         let is_news = matched > self.matched;
         self.matched = self.matched.max(matched);
         self.next = self.next.max(self.matched.next());
-        if let ProgressState::Replicate { inflight, unanswered_heartbeats } = &mut self.state {
+        if let ProgressState::Replicate { inflight, heartbeats_waited } = &mut self.state {
             inflight.free_to(matched);
-            *unanswered_heartbeats = 0;
+            *heartbeats_waited = 0;
         }
         is_news
+    }
+
+    /// Whether an acknowledgement up to `matched` can be the probe's: it holds what the probe follows.
+    #[must_use]
+    pub fn answers_probe(&self, matched: LogIndex) -> bool {
+        matches!(self.state, ProgressState::Probe { .. }) && matched >= self.next.previous()
     }
 
     /// The follower does not hold the entry at `rejected`; where the logs could agree is at most `candidate`.
@@ -137,13 +147,20 @@ impl Progress {
         true
     }
 
-    /// A heartbeat was answered: the link works, so whatever waits for an answer can be asked again.
-    pub fn on_heartbeat_answered(&mut self) {
+    /// The clock asks for a heartbeat: if the last one was answered, the link works, and what has waited for an
+    /// answer since then is asked again.
+    ///
+    /// Not at the answer itself: each read is a round of heartbeats too, and a follower that is still writing
+    /// answers many of them.
+    pub fn on_heartbeat_due(&mut self) {
+        if !std::mem::take(&mut self.heartbeat_answered) {
+            return;
+        }
         match &mut self.state {
             ProgressState::Probe { sent } => *sent = false,
-            ProgressState::Replicate { inflight, unanswered_heartbeats } if !inflight.is_empty() => {
-                *unanswered_heartbeats += 1;
-                if *unanswered_heartbeats >= Self::PATIENCE {
+            ProgressState::Replicate { inflight, heartbeats_waited } if !inflight.is_empty() => {
+                *heartbeats_waited += 1;
+                if *heartbeats_waited >= Self::PATIENCE {
                     self.probe_from(self.matched.next());
                 }
             }
@@ -161,7 +178,7 @@ impl Progress {
     /// The logs agree up to `matched`: from here on appends need not wait for each other.
     pub fn replicate(&mut self, window: Inflight) {
         self.next = self.matched.next();
-        self.state = ProgressState::Replicate { inflight: window, unanswered_heartbeats: 0 };
+        self.state = ProgressState::Replicate { inflight: window, heartbeats_waited: 0 };
     }
 
     /// A snapshot up to `last` was sent.
@@ -184,7 +201,7 @@ impl Progress {
         if let ProgressState::Snapshot { last, .. } = self.state {
             let next = if arrived { last.next() } else { self.matched.next() };
             self.probe_from(next.max(self.matched.next()));
-            // The answer to the snapshot itself, or the next heartbeat's, says when to ask.
+            // The answer to the snapshot itself, or the next heartbeat, says when to ask.
             self.state = ProgressState::Probe { sent: true };
         }
     }
@@ -202,6 +219,12 @@ mod tests {
         progress
     }
 
+    /// One is answered, and the next one is due.
+    fn heartbeat(progress: &mut Progress) {
+        progress.heartbeat_answered = true;
+        progress.on_heartbeat_due();
+    }
+
     #[test]
     fn b13_a_reordered_answer_leaves_next_beyond_matched() {
         let mut progress = replicating(5, 9);
@@ -215,9 +238,10 @@ mod tests {
     #[test]
     fn h5_an_append_that_nobody_answers_is_sent_again() {
         let mut progress = replicating(5, 9);
-        progress.on_heartbeat_answered();
+        progress.on_heartbeat_due();
+        heartbeat(&mut progress);
         assert_eq!(progress.next, LogIndex(9));
-        progress.on_heartbeat_answered();
+        heartbeat(&mut progress);
         assert_eq!(progress.next, LogIndex(6));
         assert_eq!(progress.state, ProgressState::Probe { sent: false });
     }
@@ -236,7 +260,7 @@ mod tests {
         assert!(!progress.may_append());
         progress.on_snapshot_ended(false);
         assert_eq!(progress.next, LogIndex(1));
-        progress.on_heartbeat_answered();
+        heartbeat(&mut progress);
         assert!(progress.may_append());
     }
 }

@@ -1,3 +1,5 @@
+//! What becomes of those who wait.
+
 use super::*;
 use crate::{
     consensus::{RoleKind, Term},
