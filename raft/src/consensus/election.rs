@@ -51,7 +51,7 @@ impl Raft {
         Ok(())
     }
 
-    fn require_electable(&self) -> Result<(), CampaignError> {
+    fn require_electable(&mut self) -> Result<(), CampaignError> {
         if self.is_leader() {
             return Err(CampaignError::AlreadyLeader);
         }
@@ -63,7 +63,7 @@ impl Raft {
             return Err(CampaignError::InstallingSnapshot);
         }
         // It could win by a majority of voters who are no longer the voters.
-        if self.has_unapplied_change() {
+        if self.log.has_unapplied_change()? {
             return Err(CampaignError::UnappliedChange);
         }
         Ok(())

@@ -13,7 +13,7 @@ use super::{
     quorum::{ChangeError, ConfChange, Membership},
     raft::Raft,
     role::Role,
-    types::{EntryId, LogIndex, NodeId},
+    types::{EntryId, NodeId},
 };
 
 impl Raft {
@@ -115,11 +115,5 @@ impl Raft {
             debug!(self.logger, "the joint configuration is in force -> leave it");
             self.append_conf_change(&ConfChange::leave_joint());
         }
-    }
-
-    /// Whether a change is committed and not applied here: then this node does not know who votes.
-    pub(super) fn has_unapplied_change(&self) -> bool {
-        let change: LogIndex = self.log.latest_change();
-        change > self.log.applied() && change <= self.log.committed()
     }
 }

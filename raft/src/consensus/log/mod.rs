@@ -25,6 +25,9 @@ use super::{
     types::{EntryId, LogIndex, Term},
 };
 
+/// Looked through at a time, so that a long log that waits to be applied is never in memory as a whole.
+const CHUNK_BYTES: usize = 1 << 20;
+
 pub(super) struct Log {
     storage: Box<dyn Storage>,
     runs: Runs,
@@ -95,9 +98,24 @@ impl Log {
         self.writes.durable()
     }
 
-    /// No change of membership stands in the log beyond this index.
-    pub(super) fn latest_change(&self) -> LogIndex {
-        self.latest_change
+    /// Whether a change of membership is committed and not applied yet: then this node does not know who votes.
+    pub(super) fn has_unapplied_change(&mut self) -> Result<bool, StorageError> {
+        if self.latest_change <= self.applied {
+            return Ok(false);
+        }
+        if self.latest_change <= self.committed {
+            return Ok(true);
+        }
+        // The latest is not committed. The one before it must be, and its leader has applied it; here it may wait.
+        let mut next = self.applied.next();
+        while next <= self.committed {
+            let entries = self.entries(next, CHUNK_BYTES)?.slice(next, self.committed);
+            if entries.iter().any(|entry| entry.kind == EntryKind::ConfChange) {
+                return Ok(true);
+            }
+            next = entries.last_id().ok_or(StorageError::Unavailable(next))?.index.next();
+        }
+        Ok(false)
     }
 
     /// Whether a snapshot of the leader's is being written, so that this log is about to be another.
@@ -325,8 +343,6 @@ impl Log {
 
 /// Where the last change of membership after `applied` stands, in what storage holds; `applied` if there is none.
 fn latest_change(storage: &dyn Storage, applied: LogIndex, last: LogIndex) -> Result<LogIndex, StorageError> {
-    /// Read at a time, so that a long log that waits to be applied is never in memory as a whole.
-    const CHUNK_BYTES: usize = 1 << 20;
     let (mut seen, mut latest) = (applied, applied);
     while seen < last {
         let entries = storage.entries(seen.next(), last, CHUNK_BYTES)?;
