@@ -64,6 +64,10 @@ impl Raft {
 
     /// Puts a committed change in force. Called once for each, in the order of the log.
     pub(super) fn apply_conf_change(&mut self, change: &ConfChange) -> Result<Membership, ChangeError> {
+        if self.log.is_restoring() {
+            debug!(self.logger, "a snapshot has brought a later membership -> keep that"; "membership" => %self.membership);
+            return Ok(self.membership.clone());
+        }
         let membership = self.membership.after(change)?;
         info!(self.logger, "a change of membership is committed -> put it in force";
             "membership" => %membership);

@@ -37,6 +37,9 @@ pub(super) struct Log {
     /// The last entry that a snapshot from the leader replaced, while its write is under way: storage still
     /// holds the log from before.
     installing: Option<EntryId>,
+    /// That entry, until the state machine is restored from the snapshot. Entries handed out before may still be
+    /// applied meanwhile, and those that follow wait.
+    restoring: Option<LogIndex>,
     /// No change of membership stands beyond this index. There may be none at it, if it was overwritten.
     latest_change: LogIndex,
     committed: LogIndex,
@@ -69,6 +72,7 @@ impl Log {
             writes: Writes::after(last.index),
             snapshot: None,
             installing: None,
+            restoring: None,
             latest_change,
             committed,
             applying: applied,
@@ -226,6 +230,7 @@ impl Log {
         self.committed = last.index;
         self.applying = last.index;
         self.installing = Some(last);
+        self.restoring = Some(last.index);
         self.snapshot = Some(snapshot);
     }
 
@@ -302,7 +307,12 @@ impl Log {
     }
 
     pub(super) fn has_applicable(&self) -> bool {
-        self.applying < self.applicable()
+        self.restoring.is_none() && self.applying < self.applicable()
+    }
+
+    /// Whether the state machine still has to be restored from a snapshot of the leader's.
+    pub(super) fn is_restoring(&self) -> bool {
+        self.restoring.is_some()
     }
 
     /// Hands out the next committed entries, at most `max_bytes` but at least one, adding them to `entries`.
@@ -336,6 +346,9 @@ impl Log {
     /// The state machine has applied everything up to `index`; what memory no longer needs is let go.
     pub(super) fn on_applied(&mut self, index: LogIndex) {
         self.applied = self.applied.max(index.min(self.applying));
+        if self.restoring.is_some_and(|last| self.applied >= last) {
+            self.restoring = None;
+        }
         let keep_after = self.applied.min(self.durable());
         self.runs.release(keep_after, self.max_bytes_in_memory);
     }
