@@ -15,7 +15,8 @@ use crate::{
     server::Server,
 };
 
-/// Members and, with `spare="4 5"`, nodes that know the founding membership and are not part of it.
+/// Members and, with `spare="4 5"`, nodes that know the founding membership and are not part of it; of the nodes in
+/// `unfounded` they do not even know that.
 ///
 /// Per node or, without the number, for all: `log.1="1@1 2@1" term.1=2 vote.1=3 commit.1=1 snapshot.1=5@1 slow.1=on`,
 /// and every field of the configuration under its name.
@@ -25,12 +26,15 @@ pub(crate) fn found(
 ) -> Result<BTreeMap<NodeId, Server>, Refusal> {
     let membership = membership::parse_membership(arguments)?;
     let spare = arguments.option::<Vec<NodeId>>("spare")?.unwrap_or_default();
+    let unfounded = arguments.option::<Vec<NodeId>>("unfounded")?.unwrap_or_default();
     let trace = arguments.option("trace")?.unwrap_or(false);
     let level = if trace { Level::Trace } else { Level::Debug };
     let mut servers = BTreeMap::new();
     for id in membership.members().chain(spare) {
         let config = configure(arguments, id)?;
-        let storage = fill_storage(arguments, id, &membership)?;
+        let knows_founders = !unfounded.contains(&id);
+        let known = if knows_founders { membership.clone() } else { Membership::default() };
+        let storage = fill_storage(arguments, id, &known)?;
         let mut server = Server::new(config, storage, Decisions::down_to(level));
         server.is_slow = arguments.option_of("slow", id)?.unwrap_or(false);
         servers.insert(id, server);

@@ -224,16 +224,21 @@ impl Raft {
         match &self.role {
             Role::PreCandidate(ballot) => match ballot.result(&self.membership.voters) {
                 VoteResult::Won => self.ask_for_votes(false),
-                VoteResult::Lost => self.become_follower(self.term, None),
+                VoteResult::Lost => self.give_up(),
                 VoteResult::Pending => {}
             },
             Role::Candidate(ballot) => match ballot.result(&self.membership.voters) {
                 VoteResult::Won => self.become_leader(),
-                VoteResult::Lost => self.become_follower(self.term, None),
+                VoteResult::Lost => self.give_up(),
                 VoteResult::Pending => {}
             },
             Role::Follower { .. } | Role::Leader(_) => {}
         }
+    }
+
+    fn give_up(&mut self) {
+        debug!(self.logger, "so many refuse that no quorum can be had -> give up");
+        self.become_follower(self.term, None);
     }
 
     /// Thesis §6.2: a leader steps down if an election timeout passes without a quorum of answers.

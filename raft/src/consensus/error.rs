@@ -103,7 +103,7 @@ pub enum ProposeError {
 #[non_exhaustive]
 pub enum ConfChangeError {
     /// Only a leader changes the membership.
-    #[error("this node does not lead: propose the change at the leader ({leader:?})")]
+    #[error("this node does not lead: propose the change at the leader ({})", known(*leader))]
     NotLeader {
         /// Who leads, if that is known.
         leader: Option<NodeId>,
@@ -135,7 +135,7 @@ pub enum ConfChangeError {
 #[non_exhaustive]
 pub enum TransferError {
     /// This node has nothing to hand over.
-    #[error("this node does not lead: ask the leader ({leader:?})")]
+    #[error("this node does not lead: ask the leader ({})", known(*leader))]
     NotLeader {
         /// Who leads, if that is known.
         leader: Option<NodeId>,
@@ -155,6 +155,11 @@ pub enum TransferError {
         /// The target.
         to: NodeId,
     },
+}
+
+/// For people: the leader, or that none is known.
+fn known(leader: Option<NodeId>) -> String {
+    leader.map_or_else(|| "none is known".to_owned(), |leader| leader.to_string())
 }
 
 /// Why a read was refused.
@@ -207,7 +212,7 @@ pub enum StepError {
         /// This node.
         id: NodeId,
     },
-    /// An answer from a node that this one does not know.
+    /// An answer from a node that this one does not know: a stranger, or a member that was removed.
     #[error("{from} answers, but does not belong to the cluster")]
     UnknownPeer {
         /// Who sent it.
