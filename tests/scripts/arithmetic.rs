@@ -27,12 +27,13 @@ impl Arithmetic {
     /// `change add-voter=4 …`: the next membership, or why there is none.
     pub(crate) fn change(&mut self, arguments: &mut Arguments<'_>) -> Result<String, Refusal> {
         let change = membership::parse_change(arguments)?;
+        let shown = membership::show_change(&change);
         Ok(match self.membership.after(&change) {
             Ok(next) => {
                 self.membership = next;
-                self.membership.to_string()
+                format!("{shown} -> {}", self.membership)
             }
-            Err(error) => format!("{error} -> refuse"),
+            Err(error) => format!("{shown}: {error} -> refuse"),
         })
     }
 
@@ -40,19 +41,20 @@ impl Arithmetic {
     pub(crate) fn committed(arguments: &mut Arguments<'_>) -> Result<String, Refusal> {
         let voters = voters(arguments)?;
         let reached = answers::<u64>(&voters, arguments, "idx")?;
-        Ok(voters.agreed(|node| reached.get(&node).copied().unwrap_or(0)).to_string())
+        let agreed = voters.agreed(|node| reached.get(&node).copied().unwrap_or(0));
+        Ok(format!("{} -> {agreed}", show_answers(&voters, arguments, "idx")?))
     }
 
     /// `vote "1 2 3" outgoing=… votes="y n _"`: what they have answered, `_` is nothing yet.
     pub(crate) fn vote(arguments: &mut Arguments<'_>) -> Result<String, Refusal> {
         let voters = voters(arguments)?;
         let answers = answers::<Answer>(&voters, arguments, "votes")?;
-        Ok(match voters.vote_result(|node| answers.get(&node).map(|answer| answer.granted)) {
+        let result = match voters.vote_result(|node| answers.get(&node).map(|answer| answer.granted)) {
             VoteResult::Won => "won",
             VoteResult::Lost => "lost",
             VoteResult::Pending => "pending",
-        }
-        .to_owned())
+        };
+        Ok(format!("{} -> {result}", show_answers(&voters, arguments, "votes")?))
     }
 }
 
@@ -75,6 +77,19 @@ fn answers<T: Parse>(
     }
     let given = nodes.into_iter().zip(words).filter(|(_, word)| word != "_");
     given.map(|(node, word)| Ok((node, T::parse(&word)?))).collect()
+}
+
+/// `n1=12 n2=5 | n2=5 n3=_`: each set with the words for its voters.
+fn show_answers(voters: &Joint, arguments: &mut Arguments<'_>, key: &str) -> Result<String, Refusal> {
+    let words = arguments.option::<Vec<String>>(key)?.unwrap_or_default();
+    let given: BTreeMap<_, _> = voters.voters().zip(words).collect();
+    let show = |set: &Majority| {
+        let words = set.voters().iter().map(|node| format!("{node}={}", given[node]));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let incoming =
+        if voters.incoming.voters().is_empty() { "nobody".to_owned() } else { show(&voters.incoming) };
+    Ok(if voters.is_joint() { format!("{incoming} | {}", show(&voters.outgoing)) } else { incoming })
 }
 
 struct Answer {

@@ -46,6 +46,7 @@ pub(crate) fn show_change(change: &ConfChange) -> String {
         })
         .collect();
     match change.transition {
+        Transition::Auto if words.is_empty() => words.push("nothing".to_owned()),
         Transition::Auto => {}
         Transition::Implicit => words.push("transition=implicit".to_owned()),
         Transition::Explicit => words.push("transition=explicit".to_owned()),
