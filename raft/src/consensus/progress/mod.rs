@@ -123,7 +123,9 @@ impl Progress {
     pub fn on_rejected(&mut self, rejected: LogIndex, candidate: LogIndex) -> bool {
         let is_stale = match &self.state {
             ProgressState::Replicate { .. } => rejected <= self.matched,
-            ProgressState::Probe { .. } => rejected != self.next.previous(),
+            // What matches cannot be rejected, but by a follower that has lost its disk: it would be asked the same
+            // again at once, for ever.
+            ProgressState::Probe { .. } => rejected != self.next.previous() || rejected <= self.matched,
             ProgressState::Snapshot { .. } => true,
         };
         if is_stale {
@@ -225,6 +227,15 @@ mod tests {
         let mut progress = replicating(5, 9);
         assert!(progress.on_rejected(LogIndex(8), LogIndex(1)));
         assert_eq!(progress.next, LogIndex(6));
+    }
+
+    #[test]
+    fn a_follower_that_rejects_what_matched_is_not_asked_again_at_once() {
+        let mut progress = replicating(5, 9);
+        progress.probe_from(LogIndex(6));
+        progress.on_append_sent(LogIndex(5), 0);
+        assert!(!progress.on_rejected(LogIndex(5), LogIndex(0)));
+        assert!(!progress.may_append());
     }
 
     #[test]
