@@ -203,3 +203,6 @@ impl Membership {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
