@@ -35,7 +35,7 @@ pub(crate) fn found(
         let knows_founders = !unfounded.contains(&id);
         let known = if knows_founders { membership.clone() } else { Membership::default() };
         let storage = fill_storage(arguments, id, &known)?;
-        let mut server = Server::new(config, storage, Decisions::down_to(level));
+        let mut server = Server::new(config, storage, known, Decisions::down_to(level));
         server.is_slow = arguments.option_of("slow", id)?.unwrap_or(false);
         servers.insert(id, server);
     }

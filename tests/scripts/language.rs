@@ -101,6 +101,7 @@ impl Script {
         if !matches!(
             name,
             "crash"
+                | "wipe"
                 | "restart"
                 | "slow"
                 | "ready"
@@ -116,6 +117,7 @@ impl Script {
         for id in cluster.nodes(arguments.next().ok_or("say which node")?)? {
             match name {
                 "crash" => cluster.server(id)?.crash(),
+                "wipe" => cluster.server(id)?.wipe(),
                 "restart" => cluster.restart(id, arguments.option("applied")?)?,
                 "slow" => {
                     let is_slow = arguments.next().map_or(Ok(true), bool::parse)?;

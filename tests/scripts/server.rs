@@ -18,6 +18,8 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) storage: MemStorage,
     pub(crate) decisions: Decisions,
+    /// What a new disk holds.
+    founders: Membership,
     raw: Option<RawNode>,
     /// It writes and applies only when the script says so.
     pub(crate) is_slow: bool,
@@ -46,8 +48,14 @@ struct Machine {
 }
 
 impl Server {
-    pub(crate) fn new(config: Config, storage: MemStorage, decisions: Decisions) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        storage: MemStorage,
+        founders: Membership,
+        decisions: Decisions,
+    ) -> Self {
         Self {
+            founders,
             config,
             storage,
             decisions,
@@ -89,6 +97,12 @@ impl Server {
         self.raw = None;
         self.writes.clear();
         self.applies.clear();
+    }
+
+    /// The disk is lost too: an empty one takes its place.
+    pub(crate) fn wipe(&mut self) {
+        self.crash();
+        self.storage = MemStorage::with_membership(self.founders.clone());
     }
 
     pub(crate) fn is_up(&self) -> bool {
