@@ -9,6 +9,7 @@ mod difference;
 mod founding;
 mod journal;
 mod language;
+mod machine;
 mod membership;
 mod network;
 mod server;

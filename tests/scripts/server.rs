@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use quorate::{
     ConfChange, Config, Entries, Entry, EntryKind, Envelope, ForwardOutcome, LogIndex, MemStorage,
     Membership, NodeId, RawNode, ReadOutcome, Ready, Snapshot, Storage, StorageWriter, Term,
@@ -11,6 +10,7 @@ use quorate::{
 use crate::{
     arguments::Refusal,
     journal::{Decisions, Journal},
+    machine::Machine,
     membership, show,
 };
 
@@ -38,13 +38,6 @@ struct Apply {
     number: u64,
     snapshot: Option<Box<Snapshot>>,
     committed: Vec<Entries>,
-}
-
-/// Remembers every command, and since when which membership is in force.
-#[derive(Clone, Default)]
-struct Machine {
-    commands: Vec<(LogIndex, String)>,
-    memberships: Vec<(LogIndex, Membership)>,
 }
 
 impl Server {
@@ -289,29 +282,5 @@ impl Server {
     /// What the state machine has been told, in order.
     pub(crate) fn commands(&self) -> Vec<&str> {
         self.machine.commands.iter().map(|(_, command)| command.as_str()).collect()
-    }
-}
-
-impl Machine {
-    fn membership_at(&self, index: LogIndex) -> Result<Membership, Refusal> {
-        let known = self.memberships.iter().rev().find(|(since, _)| *since <= index);
-        Ok(known.ok_or("the state machine does not go back so far")?.1.clone())
-    }
-
-    fn data_at(&self, index: LogIndex) -> Bytes {
-        let commands = self.commands.iter().take_while(|(at, _)| *at <= index);
-        Bytes::from(commands.map(|(_, command)| command.as_str()).collect::<Vec<_>>().join(" "))
-    }
-
-    fn forget_after(&mut self, index: LogIndex) {
-        self.commands.retain(|(at, _)| *at <= index);
-        self.memberships.retain(|(since, _)| *since <= index);
-    }
-
-    fn restore(&mut self, snapshot: &Snapshot) {
-        let index = snapshot.last.index;
-        let commands = String::from_utf8_lossy(&snapshot.data);
-        self.commands = commands.split_whitespace().map(|command| (index, command.to_owned())).collect();
-        self.memberships = vec![(index, snapshot.membership.clone())];
     }
 }

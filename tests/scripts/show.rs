@@ -93,7 +93,7 @@ pub(crate) fn disk(server: &Server) -> Result<String, Refusal> {
         words.push(format!("snapshot {}@{}", first.previous(), storage.term(first.previous())?));
     }
     if first <= last {
-        words.extend(storage.entries(first, last, usize::MAX)?.iter().map(|entry| self::entry(entry)));
+        words.extend(storage.entries(first, last, usize::MAX)?.iter().map(entry));
     }
     let hard_state = storage.hard_state();
     let vote = hard_state.vote.map_or("nobody".to_owned(), |vote| vote.to_string());
