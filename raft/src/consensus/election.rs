@@ -83,6 +83,8 @@ impl Raft {
     fn ask_for_votes(&mut self, transfer: bool) {
         self.become_candidate();
         let Claim { last, priority } = self.claim();
+        // Whom the leader has chosen is preferred to anybody, by voters of any kind.
+        let priority = if transfer { i64::MAX } else { priority };
         for voter in self.other_voters() {
             // Not before its own vote is durable: else, after a crash, it could vote for another in this term.
             self.send_after_write(voter, Message::VoteRequest { last, priority, transfer });
