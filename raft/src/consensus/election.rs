@@ -36,6 +36,10 @@ impl Raft {
     /// Stands for election, or asks first whether it would be elected.
     pub(super) fn campaign(&mut self) -> Result<(), CampaignError> {
         self.require_electable()?;
+        // The leader's lease may rest on this node's word, and its own vote would break that.
+        if self.config.lease_reads && self.has_living_leader() && !self.membership.voters.is_only(self.id) {
+            return Err(CampaignError::BoundByLease);
+        }
         if self.config.pre_vote {
             self.ask_for_pre_votes();
         } else {

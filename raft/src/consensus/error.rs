@@ -184,6 +184,9 @@ pub enum CampaignError {
     /// It has no vote in the current membership.
     #[error("this node is not a voter")]
     NotVoter,
+    /// The leader's lease may rest on this node ([`Config::lease_reads`](super::Config::lease_reads)).
+    #[error("the leader was heard of lately, and may have a lease: wait for an election timeout")]
+    BoundByLease,
     /// A snapshot from the leader is being written.
     #[error("a snapshot is being installed: wait until it is written")]
     InstallingSnapshot,
