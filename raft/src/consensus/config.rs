@@ -42,6 +42,9 @@ pub struct Config {
     /// Let a leader answer [lease reads](super::RawNode::read_lease) from its own clock, without a round of heartbeats
     /// (thesis §6.4.1). Needs `check_quorum`. Default: false.
     ///
+    /// A leader that tries to [hand over](super::RawNode::transfer_leader) has no lease from then on, also if it goes on
+    /// leading.
+    ///
     /// Sound only as long as clocks run at nearly the same rate: in the time in which this node counts three quarters
     /// of `election_ticks`, no voter may count all of them. A driver that lets ticks out, because its process stood
     /// still, must say so ([`expire_lease`](super::RawNode::expire_lease)). All nodes must be given the same setting:

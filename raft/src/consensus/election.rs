@@ -37,6 +37,10 @@ impl Raft {
     /// Stands for election, or asks first whether it would be elected.
     pub(super) fn campaign(&mut self) -> Result<(), CampaignError> {
         self.require_electable()?;
+        // The leader's lease may rest on this node's word, and its own vote would break that.
+        if self.config.lease_reads && self.has_living_leader() && !self.membership.voters.is_only(self.id) {
+            return Err(CampaignError::BoundByLease);
+        }
         if self.config.pre_vote {
             self.ask_for_pre_votes();
         } else {
@@ -52,7 +56,7 @@ impl Raft {
         Ok(())
     }
 
-    fn require_electable(&self) -> Result<(), CampaignError> {
+    fn require_electable(&mut self) -> Result<(), CampaignError> {
         if self.is_leader() {
             return Err(CampaignError::AlreadyLeader);
         }
@@ -64,7 +68,7 @@ impl Raft {
             return Err(CampaignError::InstallingSnapshot);
         }
         // It could win by a majority of voters who are no longer the voters.
-        if self.has_unapplied_change() {
+        if self.log.has_unapplied_change()? {
             return Err(CampaignError::UnappliedChange);
         }
         if self.term >= Term::LAST {
@@ -87,6 +91,8 @@ impl Raft {
     fn ask_for_votes(&mut self, transfer: bool) {
         self.become_candidate();
         let Claim { last, priority } = self.claim();
+        // Whom the leader has chosen is preferred to anybody, by voters of any kind.
+        let priority = if transfer { i64::MAX } else { priority };
         for voter in self.other_voters() {
             // Not before its own vote is durable: else, after a crash, it could vote for another in this term.
             self.send_after_write(voter, Message::VoteRequest { last, priority, transfer });
@@ -235,16 +241,21 @@ impl Raft {
         match &self.role {
             Role::PreCandidate(ballot) => match ballot.result(&self.membership.voters) {
                 VoteResult::Won => self.ask_for_votes(false),
-                VoteResult::Lost => self.become_follower(self.term, None),
+                VoteResult::Lost => self.give_up(),
                 VoteResult::Pending => {}
             },
             Role::Candidate(candidate) => match candidate.ballot.result(&self.membership.voters) {
                 VoteResult::Won => self.become_leader(),
-                VoteResult::Lost => self.become_follower(self.term, None),
+                VoteResult::Lost => self.give_up(),
                 VoteResult::Pending => {}
             },
             Role::Follower { .. } | Role::Leader(_) => {}
         }
+    }
+
+    fn give_up(&mut self) {
+        debug!(self.logger, "so many refuse that no quorum can be had -> give up");
+        self.become_follower(self.term, None);
     }
 
     /// Thesis §6.2: a leader steps down if an election timeout passes without a quorum of answers.

@@ -111,7 +111,7 @@ pub enum ProposeError {
 #[non_exhaustive]
 pub enum ConfChangeError {
     /// Only a leader changes the membership.
-    #[error("this node does not lead: propose the change at the leader ({leader:?})")]
+    #[error("this node does not lead: propose the change at the leader ({})", known(*leader))]
     NotLeader {
         /// Who leads, if that is known.
         leader: Option<NodeId>,
@@ -143,7 +143,7 @@ pub enum ConfChangeError {
 #[non_exhaustive]
 pub enum TransferError {
     /// This node has nothing to hand over.
-    #[error("this node does not lead: ask the leader ({leader:?})")]
+    #[error("this node does not lead: ask the leader ({})", known(*leader))]
     NotLeader {
         /// Who leads, if that is known.
         leader: Option<NodeId>,
@@ -163,6 +163,11 @@ pub enum TransferError {
         /// The target.
         to: NodeId,
     },
+}
+
+/// For people: the leader, or that none is known.
+fn known(leader: Option<NodeId>) -> String {
+    leader.map_or_else(|| "none is known".to_owned(), |leader| leader.to_string())
 }
 
 /// Why a read was refused.
@@ -190,6 +195,9 @@ pub enum CampaignError {
     /// There is no term after this one.
     #[error("this node is in the last term there is: its hard state, or that of a peer, is damaged")]
     LastTerm,
+    /// The leader's lease may rest on this node ([`Config::lease_reads`](super::Config::lease_reads)).
+    #[error("the leader was heard of lately, and may have a lease: wait for an election timeout")]
+    BoundByLease,
     /// A snapshot from the leader is being written.
     #[error("a snapshot is being installed: wait until it is written")]
     InstallingSnapshot,
@@ -236,7 +244,7 @@ pub enum StepError {
         /// The sender's term.
         term: Term,
     },
-    /// An answer from a node that this one does not know.
+    /// An answer from a node that this one does not know: a stranger, or a member that was removed.
     #[error("{from} answers, but does not belong to the cluster")]
     UnknownPeer {
         /// Who sent it.

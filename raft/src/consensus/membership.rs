@@ -13,7 +13,7 @@ use super::{
     quorum::{ChangeError, ConfChange, Membership},
     raft::Raft,
     role::Role,
-    types::{EntryId, LogIndex, NodeId},
+    types::{EntryId, NodeId},
 };
 
 impl Raft {
@@ -64,6 +64,10 @@ impl Raft {
 
     /// Puts a committed change in force. Called once for each, in the order of the log.
     pub(super) fn apply_conf_change(&mut self, change: &ConfChange) -> Result<Membership, ChangeError> {
+        if self.log.is_restoring() {
+            debug!(self.logger, "a snapshot has brought a later membership -> keep that"; "membership" => %self.membership);
+            return Ok(self.membership.clone());
+        }
         let membership = self.membership.after(change)?;
         info!(self.logger, "a change of membership is committed -> put it in force";
             "membership" => %membership);
@@ -115,11 +119,5 @@ impl Raft {
             debug!(self.logger, "the joint configuration is in force -> leave it");
             self.append_conf_change(&ConfChange::leave_joint());
         }
-    }
-
-    /// Whether a change is committed and not applied here: then this node does not know who votes.
-    pub(super) fn has_unapplied_change(&self) -> bool {
-        let change: LogIndex = self.log.latest_change();
-        change > self.log.applied() && change <= self.log.committed()
     }
 }

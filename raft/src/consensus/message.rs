@@ -44,7 +44,7 @@ pub enum Message {
     VoteRequest {
         /// The last entry of the candidate's log.
         last: EntryId,
-        /// The candidate's [`Config::priority`](super::Config::priority).
+        /// The candidate's [`Config::priority`](super::Config::priority); the highest, if the leader asked it to stand.
         priority: i64,
         /// The leader itself asked the candidate to stand (§3.10 of the thesis), so its lease is no reason
         /// to refuse.
@@ -208,7 +208,11 @@ struct Priority(i64);
 
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0 { Ok(()) } else { write!(f, " priority={}", self.0) }
+        match self.0 {
+            0 => Ok(()),
+            i64::MAX => f.write_str(" priority=highest"),
+            priority => write!(f, " priority={priority}"),
+        }
     }
 }
 

@@ -45,13 +45,13 @@ impl Raft {
     }
 
     /// Thesis §6.4.1: a quorum has answered a heartbeat that was **sent** less than a lease ago, and everybody in it
-    /// refuses to vote until an election timeout after it **came**. Not while leadership is handed over: the
-    /// target need not wait.
+    /// refuses to vote until an election timeout after it **came**. Not when somebody was told to stand in this
+    /// term: that node need not wait.
     fn has_lease(&self) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
         let lease_ticks = u64::from(self.config.election_ticks) * 3 / 4;
         let is_fresh = leader.reads.lease_since.is_some_and(|since| self.ticks < since + lease_ticks);
-        is_fresh && leader.transfer.is_none() && self.log.committed() >= leader.first_of_term
+        is_fresh && !leader.has_told_to_stand && self.log.committed() >= leader.first_of_term
     }
 
     /// Time has passed that no tick has told of.

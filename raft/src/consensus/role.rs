@@ -37,6 +37,9 @@ pub(super) struct Leader {
     pub(super) accepted: AcceptedForwards,
     /// Leadership is being handed over.
     pub(super) transfer: Option<PendingTransfer>,
+    /// Somebody was told to stand for election in this term. That word may arrive at any time, also long after the
+    /// transfer was given up, and no voter then waits for a lease to end.
+    pub(super) has_told_to_stand: bool,
     /// No change of membership in the log stands beyond this index.
     pub(super) latest_change: LogIndex,
     /// The blank entry that opened the term. Entries from here on are of the own term, those before are not.

@@ -71,6 +71,7 @@ impl Raft {
         let matched = leader.progress.of(to).map_or(LogIndex::ZERO, |progress| progress.matched);
         transfer.is_closing |= matched >= transfer.catch_up;
         if matched == last {
+            leader.has_told_to_stand = true;
             debug!(self.logger, "{to} has the whole log -> let it stand for election");
             self.send(to, Message::TimeoutNow);
         }

@@ -84,6 +84,7 @@ impl Raft {
             reads: LeaderReads::default(),
             accepted: AcceptedForwards::default(),
             transfer: None,
+            has_told_to_stand: false,
             // Any entry from before may be a change, and is not known to be committed.
             latest_change: last.index,
             first_of_term: opening.index,

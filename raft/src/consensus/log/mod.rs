@@ -25,6 +25,9 @@ use super::{
     types::{EntryId, LogIndex, Term},
 };
 
+/// Looked through at a time, so that a long log that waits to be applied is never in memory as a whole.
+const CHUNK_BYTES: usize = 1 << 20;
+
 pub(super) struct Log {
     storage: Box<dyn Storage>,
     runs: Runs,
@@ -34,6 +37,9 @@ pub(super) struct Log {
     /// The last entry that a snapshot from the leader replaced, while its write is under way: storage still
     /// holds the log from before.
     installing: Option<EntryId>,
+    /// That entry, until the state machine is restored from the snapshot. Entries handed out before may still be
+    /// applied meanwhile, and those that follow wait.
+    restoring: Option<LogIndex>,
     /// No change of membership stands beyond this index. There may be none at it, if it was overwritten.
     latest_change: LogIndex,
     committed: LogIndex,
@@ -66,6 +72,7 @@ impl Log {
             writes: Writes::after(last.index),
             snapshot: None,
             installing: None,
+            restoring: None,
             latest_change,
             committed,
             applying: applied,
@@ -95,9 +102,24 @@ impl Log {
         self.writes.durable()
     }
 
-    /// No change of membership stands in the log beyond this index.
-    pub(super) fn latest_change(&self) -> LogIndex {
-        self.latest_change
+    /// Whether a change of membership is committed and not applied yet: then this node does not know who votes.
+    pub(super) fn has_unapplied_change(&mut self) -> Result<bool, StorageError> {
+        if self.latest_change <= self.applied {
+            return Ok(false);
+        }
+        if self.latest_change <= self.committed {
+            return Ok(true);
+        }
+        // The latest is not committed. The one before it must be, and its leader has applied it; here it may wait.
+        let mut next = self.applied.next();
+        while next <= self.committed {
+            let entries = self.entries(next, CHUNK_BYTES)?.slice(next, self.committed);
+            if entries.iter().any(|entry| entry.kind == EntryKind::ConfChange) {
+                return Ok(true);
+            }
+            next = entries.last_id().ok_or(StorageError::Unavailable(next))?.index.next();
+        }
+        Ok(false)
     }
 
     /// Whether a snapshot of the leader's is being written, so that this log is about to be another.
@@ -219,6 +241,7 @@ impl Log {
         self.committed = last.index;
         self.applying = last.index;
         self.installing = Some(last);
+        self.restoring = Some(last.index);
         self.snapshot = Some(snapshot);
     }
 
@@ -300,7 +323,12 @@ impl Log {
     }
 
     pub(super) fn has_applicable(&self) -> bool {
-        self.applying < self.applicable()
+        self.restoring.is_none() && self.applying < self.applicable()
+    }
+
+    /// Whether the state machine still has to be restored from a snapshot of the leader's.
+    pub(super) fn is_restoring(&self) -> bool {
+        self.restoring.is_some()
     }
 
     /// Hands out the next committed entries, at most `max_bytes` but at least one, adding them to `entries`.
@@ -334,6 +362,9 @@ impl Log {
     /// The state machine has applied everything up to `index`; what memory no longer needs is let go.
     pub(super) fn on_applied(&mut self, index: LogIndex) {
         self.applied = self.applied.max(index.min(self.applying));
+        if self.restoring.is_some_and(|last| self.applied >= last) {
+            self.restoring = None;
+        }
         let keep_after = self.applied.min(self.durable());
         self.runs.release(keep_after, self.max_bytes_in_memory);
     }
@@ -341,8 +372,6 @@ impl Log {
 
 /// Where the last change of membership after `applied` stands, in what storage holds; `applied` if there is none.
 fn latest_change(storage: &dyn Storage, applied: LogIndex, last: LogIndex) -> Result<LogIndex, StorageError> {
-    /// Read at a time, so that a long log that waits to be applied is never in memory as a whole.
-    const CHUNK_BYTES: usize = 1 << 20;
     let (mut seen, mut latest) = (applied, applied);
     while seen < last {
         let entries = storage.entries(seen.next(), last, CHUNK_BYTES)?;

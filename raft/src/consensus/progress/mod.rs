@@ -254,6 +254,15 @@ mod tests {
     }
 
     #[test]
+    fn a_follower_that_rejects_what_matched_is_not_asked_again_at_once() {
+        let mut progress = replicating(5, 9);
+        progress.probe_from(LogIndex(6));
+        progress.on_append_sent(LogIndex(5), 0);
+        assert!(!progress.on_rejected(LogIndex(5), LogIndex(0)));
+        assert!(!progress.may_append());
+    }
+
+    #[test]
     fn d1_a_snapshot_that_failed_is_followed_by_a_probe() {
         let mut progress = Progress::new(LogIndex(1));
         progress.on_snapshot_sent(LogIndex(50));

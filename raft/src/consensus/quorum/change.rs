@@ -55,6 +55,9 @@ pub enum ChangeError {
     /// Nobody would be left to vote.
     #[error("the change would remove the last voter")]
     NoVoters,
+    /// The membership is empty, so that the first change would make whoever it adds a cluster of its own.
+    #[error("nobody votes here yet: start this node from the founding membership, or wait for a snapshot")]
+    NotFounded,
     /// 0 means "nobody".
     #[error("node 0 cannot be a member: number nodes from 1")]
     ZeroId,
@@ -144,6 +147,9 @@ impl Membership {
     /// # Errors
     /// [`ChangeError`] if the change makes no sense here.
     pub fn after(&self, change: &ConfChange) -> Result<Self, ChangeError> {
+        if self.voters.incoming.voters().is_empty() {
+            return Err(ChangeError::NotFounded);
+        }
         if change.is_leave() {
             return self.after_joint();
         }
@@ -197,3 +203,6 @@ impl Membership {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
