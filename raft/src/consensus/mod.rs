@@ -61,6 +61,14 @@
 //! without writing, the leader notes its commit index and lets a round of heartbeats confirm that nobody has
 //! replaced it; the answer then comes from a state machine that has applied that much (thesis §6.4).
 //!
+//! # Who belongs to the cluster: `membership.rs`, and handing over: `transfer.rs`
+//!
+//! The members change by entries in the log like any other ([`ConfChange`]). One voter more or less at a time
+//! is safe at once, since the majorities before and after overlap; anything else goes through a **joint**
+//! configuration in which both the old and the new voters must agree ([`quorum`], §6). A change is in force
+//! when it is applied. Learners receive the log and do not vote. A leader that is asked to hands over: it brings
+//! the target up to date, holds new proposals back for a moment, and tells it to stand ([`Message::TimeoutNow`]).
+//!
 //! # What survives a crash: [`Ready`]
 //!
 //! A node forgets all but its log, its latest snapshot and three numbers ([`HardState`]): its term, its vote
@@ -82,10 +90,9 @@
 //! # What is not here
 //!
 //! No threads, clocks, sockets, files or locks, and no chance but from a seed: those are in the runtime. No
-//! state machine. No protocol buffers: messages are Rust enums, and `wire` translates. Not yet: changes of
-//! membership ([`quorum`] and [`progress`](Progress) are built for joint consensus and learners), and handing
-//! leadership over on request. By design not at all: Byzantine faults. A message that no correct node sends
-//! is refused ([`StepError`]), but a peer that lies well can break agreement.
+//! state machine. No protocol buffers: messages are Rust enums, and `wire` translates. By design not at all:
+//! Byzantine faults. A message that no correct node sends is refused ([`StepError`]), but a peer that lies well
+//! can break agreement.
 
 mod commit;
 mod config;
