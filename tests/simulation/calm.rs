@@ -8,7 +8,7 @@ use crate::world::World;
 impl World {
     /// So many ticks are many election timeouts, a few of which may end in split votes.
     const TICKS_MAX: u32 = 400;
-    /// Far more messages than a tick can need.
+    /// Far more messages than a tick can need, beside what the storm has left.
     const MESSAGES_MAX: usize = 5_000;
 
     /// Ends all faults and waits for agreement.
@@ -63,7 +63,7 @@ impl World {
     /// One tick of every clock; then everything is delivered, written and applied.
     fn calm_tick(&mut self) {
         self.nodes.iter_mut().for_each(|node| node.raw().tick());
-        for _ in 0..Self::MESSAGES_MAX {
+        for _ in 0..Self::MESSAGES_MAX + 5 * self.network.in_flight.len() {
             for at in 0..self.nodes.len() {
                 self.carry_out_everything(at);
             }
