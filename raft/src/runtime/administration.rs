@@ -5,7 +5,8 @@ use slog::{debug, warn};
 use super::{
     completion::Completion,
     driver::Driver,
-    membership_operation::{Limits, MembershipGoal, MembershipOperation, Next},
+    membership_goal::MembershipGoal,
+    membership_operation::{Limits, MembershipOperation, Next},
     outcome::{Outcome, Refusal, RefusalReason},
     waiters::Waiters,
 };
@@ -75,23 +76,8 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         }
     }
 
-    /// Makes this node a learner.
-    pub fn add_learner(&mut self, node: NodeId, completion: Completion<Membership>) {
-        self.operate(&MembershipGoal::AddLearner(node), completion);
-    }
-
-    /// Makes this node a voter, once it has caught up.
-    pub fn add_voter(&mut self, node: NodeId, completion: Completion<Membership>) {
-        self.operate(&MembershipGoal::AddVoter(node), completion);
-    }
-
-    /// Takes this node out.
-    pub fn remove(&mut self, node: NodeId, completion: Completion<Membership>) {
-        self.operate(&MembershipGoal::Remove(node), completion);
-    }
-
-    /// Begins an operation on the membership.
-    pub(super) fn operate(&mut self, goal: &MembershipGoal, mut completion: Completion<Membership>) {
+    /// Begins an operation on the membership for a client: see [`Handle::add_voter`](super::Handle::add_voter).
+    pub fn operate(&mut self, goal: &MembershipGoal, mut completion: Completion<Membership>) {
         let (leader, now) = (self.raw.leader(), self.counters.ticks);
         if self.raw.role() != RoleKind::Leader {
             let refusal = Refusal::of_conf_change(ConfChangeError::NotLeader { leader }, leader);

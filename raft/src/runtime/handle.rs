@@ -13,7 +13,7 @@ use super::{
     consistency::Consistency,
     error::StopReason,
     mailbox::{Control, PeerEvent, Request, Senders},
-    membership_operation::MembershipGoal,
+    membership_goal::MembershipGoal,
     outcome::{Outcome, RefusalReason},
     status::NodeStatus,
     ticket::Ticket,

@@ -14,7 +14,7 @@ use super::{
     completion::Completion,
     consistency::Consistency,
     error::StopReason,
-    membership_operation::MembershipGoal,
+    membership_goal::MembershipGoal,
     options::Options,
     outcome::{Outcome, RefusalReason},
     status::NodeStatus,

@@ -4,6 +4,7 @@
 //! that still lacks most of the log (thesis §4.2.1). In the order of events: plan, propose, catch up, propose, done.
 
 use super::{
+    membership_goal::MembershipGoal,
     options::Options,
     outcome::{Outcome, RefusalReason, UnknownReason},
 };
@@ -38,15 +39,6 @@ pub enum MembershipError {
         /// How long they took together.
         ticks: u64,
     },
-}
-
-/// What is wanted.
-pub(super) enum MembershipGoal {
-    AddLearner(NodeId),
-    AddVoter(NodeId),
-    Remove(NodeId),
-    Replace { old: NodeId, new: NodeId },
-    Set { voters: Vec<NodeId>, learners: Vec<NodeId> },
 }
 
 /// What an operation asks of its driver.
@@ -107,54 +99,6 @@ struct Round {
     since: u64,
 }
 
-impl MembershipGoal {
-    /// The steps from `membership` to what is wanted; none if it is there.
-    fn steps(&self, membership: &Membership) -> Result<Vec<ChangeStep>, MembershipError> {
-        let steps = match self {
-            Self::AddLearner(node) => as_learner(membership, *node).into_iter().collect(),
-            Self::AddVoter(node) => as_voter(membership, *node).into_iter().collect(),
-            Self::Remove(node) if membership.contains(*node) => vec![ChangeStep::Remove(*node)],
-            Self::Remove(_) => Vec::new(),
-            Self::Replace { old, new } => replacement(membership, *old, *new)?,
-            Self::Set { voters, learners } => {
-                let is_kept = |node: &NodeId| voters.contains(node) || learners.contains(node);
-                let gone = membership.members().filter(|node| !is_kept(node));
-                let learners = learners.iter().filter(|node| !voters.contains(node));
-                let voters = voters.iter().filter_map(|node| as_voter(membership, *node));
-                let learners = learners.filter_map(|node| as_learner(membership, *node));
-                voters.chain(learners).chain(gone.map(ChangeStep::Remove)).collect()
-            }
-        };
-        Ok(steps)
-    }
-}
-
-fn as_voter(membership: &Membership, node: NodeId) -> Option<ChangeStep> {
-    (!membership.voters.contains(node)).then_some(ChangeStep::AddVoter(node))
-}
-
-fn as_learner(membership: &Membership, node: NodeId) -> Option<ChangeStep> {
-    (!membership.learners.contains(&node)).then_some(ChangeStep::AddLearner(node))
-}
-
-/// The new node becomes what the old one was.
-fn replacement(
-    membership: &Membership,
-    old: NodeId,
-    new: NodeId,
-) -> Result<Vec<ChangeStep>, MembershipError> {
-    if old == new {
-        return Ok(Vec::new());
-    }
-    let step = match (membership.voters.contains(old), membership.contains(old)) {
-        (true, _) => as_voter(membership, new),
-        (false, true) if !membership.voters.contains(new) => as_learner(membership, new),
-        (false, true) => None,
-        (false, false) => return Err(MembershipError::NotMember { node: old }),
-    };
-    Ok(step.into_iter().chain([ChangeStep::Remove(old)]).collect())
-}
-
 impl Limits {
     pub(super) fn new(options: &Options, election_ticks: u32) -> Self {
         Self {
@@ -192,17 +136,21 @@ impl MembershipOperation {
         let first = if new_voters.is_empty() { Stage::Final } else { Stage::Learners };
         let term = status.hard_state.term;
         let phase = Phase::Proposing(first);
-        let mut operation = Self { term, steps, new_voters, limits, phase, since: now };
-        if new_voters_are_learners(&operation.new_voters, membership) && !operation.new_voters.is_empty() {
-            operation.begin_catch_up(status.last_index, now);
-        }
-        Ok(Some(operation))
+        Ok(Some(Self { term, steps, new_voters, limits, phase, since: now }))
     }
 
     /// What to do now: asked at the begin, and once each tick.
     pub(super) fn on_tick(&mut self, status: &Status, now: u64) -> Next {
         match self.phase {
-            Phase::Proposing(Stage::Learners) => Next::Propose(self.learners_change(&status.membership)),
+            Phase::Proposing(Stage::Learners) => {
+                let change = self.learners_change(&status.membership);
+                if change.steps.is_empty() {
+                    // All of them belong to the cluster already.
+                    self.begin_catch_up(status.last_index, now);
+                    return Next::Wait;
+                }
+                Next::Propose(change)
+            }
             Phase::Proposing(Stage::Final) => Next::Propose(change_of(self.steps.clone())),
             Phase::InLog(..) | Phase::Leaving(_) => {
                 if now - self.since > self.limits.change_ticks {
@@ -321,8 +269,4 @@ fn added_voter(step: ChangeStep) -> Option<NodeId> {
         ChangeStep::AddVoter(node) => Some(node),
         ChangeStep::AddLearner(_) | ChangeStep::Remove(_) => None,
     }
-}
-
-fn new_voters_are_learners(new_voters: &[NodeId], membership: &Membership) -> bool {
-    new_voters.iter().all(|node| membership.contains(*node))
 }

@@ -35,6 +35,7 @@ mod handle;
 #[cfg(test)]
 mod journal;
 mod mailbox;
+mod membership_goal;
 mod membership_operation;
 mod node;
 mod options;
@@ -50,6 +51,7 @@ pub use consistency::Consistency;
 pub use driver::Driver;
 pub use error::{Part, StartError, StopReason};
 pub use handle::Handle;
+pub use membership_goal::MembershipGoal;
 pub use membership_operation::MembershipError;
 pub use node::Node;
 pub use options::{Options, OptionsError};

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     consensus::{ChangeError, ChangeStep, ConfChange, ConfChangeError, Membership, Transition},
-    runtime::{MembershipError, membership_operation::MembershipGoal},
+    runtime::{MembershipError, membership_goal::MembershipGoal},
 };
 
 impl Cluster {
