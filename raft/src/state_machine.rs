@@ -61,7 +61,8 @@ pub trait StateMachine: Send + 'static {
     /// transaction for all of them. Does nothing by default.
     fn end_batch(&mut self) {}
 
-    /// Answers a question from the state as it is now. The runtime asks only when the answer is linearizable.
+    /// Answers a question from the state as it is now. When the runtime asks, the answer
+    /// is as current as the client wants it ([`Consistency`](crate::runtime::Consistency)).
     fn query(&self, query: Self::Query) -> Self::Answer;
 
     /// Begins a snapshot of the state as it is now.

@@ -44,12 +44,17 @@ impl Ticker {
         self.next.saturating_sub(now)
     }
 
+    /// Whether more time has passed since the last tick than one tick can tell of.
+    pub(super) fn has_let_out(&self, now: Duration) -> bool {
+        now >= self.next + self.period
+    }
+
     /// Whether a tick is due, which it then no longer is.
     pub(super) fn take_due(&mut self, now: Duration) -> bool {
         if now < self.next {
             return false;
         }
-        let is_late = now >= self.next + self.period;
+        let is_late = self.has_let_out(now);
         self.next = if is_late { now } else { self.next } + self.period;
         true
     }
@@ -76,7 +81,9 @@ mod tests {
     fn after_a_long_pause_one_tick_is_due_and_no_burst() {
         let mut ticker = Ticker::new(PERIOD, Duration::ZERO);
         let woken = Duration::from_secs(60);
+        assert!(ticker.has_let_out(woken));
         assert!(ticker.take_due(woken));
+        assert!(!ticker.has_let_out(woken));
         assert!(!ticker.take_due(woken));
         assert_eq!(ticker.until_next(woken), PERIOD);
     }

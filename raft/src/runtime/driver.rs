@@ -4,17 +4,22 @@ use bytes::Bytes;
 use slog::{Logger, debug, warn};
 
 use super::{
+    administration::{Administration, replay_changes},
     compaction::{Compaction, SnapshotMade, SnapshotTask},
     completion::Completion,
+    consistency::Consistency,
     error::{Part, StartError, StopReason},
+    membership_operation::Limits,
     options::Options,
     outcome::{Outcome, Refusal, RefusalReason},
-    queries::Queries,
+    queries::{Queries, ReadKind},
     status::{Counters, NodeStatus},
     waiters::Waiters,
 };
 use crate::{
-    consensus::{Config, EntryId, Envelope, LogIndex, NodeId, Proposed, RawNode, StepError, Storage},
+    consensus::{
+        Config, EntryId, Envelope, LogIndex, NodeId, Proposed, RawNode, ReadError, StepError, Storage,
+    },
     state_machine::StateMachine,
     storage::StorageWriter,
     transport::Transport,
@@ -41,6 +46,7 @@ pub struct Driver<S: StateMachine, W: StorageWriter> {
     pub(super) storage: W,
     pub(super) waiters: Waiters<S::Response>,
     pub(super) queries: Queries<S>,
+    pub(super) administration: Administration,
     pub(super) compaction: Compaction,
     snapshot_task: Option<SnapshotTask>,
     /// Responses of the present batch.
@@ -61,7 +67,8 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
     /// A node as `storage` left it, with `state_machine` restored from the snapshot there, if there is one.
     ///
     /// A state machine that keeps its own state says in [`Config::applied`] how far that goes; it is not
-    /// restored if the snapshot holds no more.
+    /// restored if the snapshot holds no more. The membership is that of the snapshot, with the changes that the log
+    /// holds up to there.
     ///
     /// # Errors
     /// [`StartError`] if the options or the configuration cannot work, or storage cannot be read or is not
@@ -85,8 +92,10 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
                 config.applied = kept;
             }
         }
+        let limits = Limits::new(&options, config.election_ticks);
         let reader = storage.reader();
-        let raw = RawNode::new(config, storage.reader(), logger.clone())?;
+        let mut raw = RawNode::new(config, storage.reader(), logger.clone())?;
+        replay_changes(&mut raw, &reader, kept)?;
         let index = raw.status().applied;
         let applied = EntryId { term: reader.term(index)?, index };
         Ok(Self {
@@ -95,6 +104,7 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
             storage,
             waiters: Waiters::new(applied),
             queries: Queries::new(),
+            administration: Administration::new(Waiters::new(applied), limits),
             compaction: Compaction::new(options.compact_after_bytes, kept),
             snapshot_task: None,
             answers: Vec::new(),
@@ -132,6 +142,7 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         let now = self.counters.ticks;
         self.raw.tick();
         self.waiters.on_tick(now, u64::from(self.options.unknown_after_ticks));
+        self.tick_administration();
         self.queries.on_tick(now, self.raw.leader());
         self.queries.ask_again();
     }
@@ -151,14 +162,22 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         }
     }
 
-    /// Asks the state machine for a client.
-    pub fn query(&mut self, query: S::Query, completion: Completion<S::Answer>) {
+    /// Asks the state machine for a client, and answers as currently as `consistency` says.
+    pub fn query(&mut self, query: S::Query, consistency: Consistency, completion: Completion<S::Answer>) {
         if self.queries.len() >= self.options.max_pending_requests {
             self.counters.requests_refused += 1;
             return completion.complete(Outcome::refused(RefusalReason::Busy, self.raw.leader()));
         }
         let deadline = self.counters.ticks + u64::from(self.options.read_timeout_ticks);
-        self.queries.add(query, completion, deadline);
+        self.queries.add(query, consistency, completion, deadline);
+        if matches!(consistency, Consistency::Local | Consistency::AtLeast(_)) {
+            self.answer_queries();
+        }
+    }
+
+    /// Time has passed that no tick has told of: a leader that was paused may have been replaced.
+    pub fn expire_lease(&mut self) {
+        self.raw.expire_lease();
     }
 
     /// Stands for election now.
@@ -207,12 +226,22 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         Ok(has_new_leader)
     }
 
-    /// All queries that have come since the last call share one read.
+    /// All queries of a kind that have come since the last call share one read.
     fn ask_for_reads(&mut self) {
-        if self.queries.take_time_to_ask() {
-            // Without a leader they stay, until there is one or their time is over.
+        if !self.queries.take_time_to_ask() {
+            return;
+        }
+        // Without a leader they stay, until there is one or their time is over.
+        if self.queries.has_unasked(ReadKind::Lease) {
+            let lease = self.raw.read_lease();
+            let read = if lease == Err(ReadError::LeaseReadsOff) { self.raw.read_index() } else { lease };
+            if let Ok(id) = read {
+                self.queries.on_asked(ReadKind::Lease, id);
+            }
+        }
+        if self.queries.has_unasked(ReadKind::Index) {
             if let Ok(id) = self.raw.read_index() {
-                self.queries.on_asked(id);
+                self.queries.on_asked(ReadKind::Index, id);
             }
         }
     }
@@ -286,6 +315,7 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         self.answers.clear();
         self.waiters.end_all();
         self.queries.end_all();
+        self.administration.end_all();
     }
 }
 

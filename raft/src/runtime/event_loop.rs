@@ -61,16 +61,17 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         for event in mailbox.peers.try_iter().take(self.options.max_messages_per_turn) {
             self.on_peer_event(event)?;
         }
-        let is_tick = ticker.take_due(self.clock.now());
+        let now = self.clock.now();
+        self.expire_lease_if_paused(ticker, now);
+        let is_tick = ticker.take_due(now);
         if is_tick {
             self.driver.on_tick();
         }
         for request in mailbox.requests.try_iter().take(self.options.max_requests_per_turn) {
-            match request {
-                Request::Propose { command, completion } => self.driver.propose(command, completion),
-                Request::Query { query, completion } => self.driver.query(query, completion),
-            }
+            self.on_request(request);
         }
+        // Once more, for requests that came in a pause since then: the lease is looked at only after this.
+        self.expire_lease_if_paused(ticker, self.clock.now());
         let has_new_leader = self.driver.run(&mut *self.transport)?;
         if let Some(task) = self.driver.take_snapshot_task() {
             self.make_snapshot(task);
@@ -78,13 +79,38 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         if is_tick || has_new_leader {
             self.shared.publish(self.driver.status());
         }
-        Ok(())
+        if self.driver.may_stop() { Err(StopReason::Requested) } else { Ok(()) }
+    }
+
+    fn expire_lease_if_paused(&mut self, ticker: &Ticker, now: Duration) {
+        if ticker.has_let_out(now) {
+            self.driver.expire_lease();
+        }
+    }
+
+    fn on_request(&mut self, request: Request<S>) {
+        let driver = &mut self.driver;
+        match request {
+            Request::Propose { command, completion } => driver.propose(command, completion),
+            Request::Query { query, consistency, completion } => driver.query(query, consistency, completion),
+            Request::ChangeMembership { change, completion } => {
+                driver.change_membership(&change, completion);
+            }
+            Request::Operate { goal, completion } => driver.operate(&goal, completion),
+            Request::TransferLeader { to, completion } => driver.transfer_leader(to, completion),
+        }
     }
 
     fn on_control(&mut self, control: Control) -> Result<(), StopReason> {
         match control {
             Control::Campaign => self.driver.campaign(),
             Control::SnapshotMade(made) => self.driver.on_snapshot_made(made),
+            Control::HandOverAndStop => {
+                self.driver.begin_stop();
+                if self.driver.may_stop() {
+                    return Err(StopReason::Requested);
+                }
+            }
             Control::Stop => return Err(StopReason::Requested),
         }
         Ok(())

@@ -25,6 +25,7 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         let now = self.counters.ticks;
         if let Some(leadership) = ready.leadership {
             self.waiters.on_leadership(leadership, now);
+            self.administration.changes.on_leadership(leadership, now);
         }
         self.send(&mut ready.messages, transport);
         self.write(&ready)?;
@@ -39,6 +40,12 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
             self.restore(snapshot)?;
         }
         self.apply(&ready);
+        if let Some(leadership) = ready.leadership {
+            self.on_leadership_after_apply(leadership);
+        }
+        for transfer in ready.transfers.drain(..) {
+            self.on_transfer(transfer);
+        }
         for read in ready.reads.drain(..) {
             self.queries.on_read(read);
         }
@@ -76,7 +83,9 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         self.applied = last;
         self.counters.snapshots_restored += 1;
         self.compaction.on_restored(last.index);
-        self.waiters.on_restored(last, self.raw.leader(), self.counters.ticks);
+        let (leader, now) = (self.raw.leader(), self.counters.ticks);
+        self.waiters.on_restored(last, leader, now);
+        self.administration.changes.on_restored(last, leader, now);
         Ok(())
     }
 
@@ -88,14 +97,21 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         let (leader, now) = (self.raw.leader(), self.counters.ticks);
         self.running = Part::StateMachine;
         for entry in ready.committed.iter().flat_map(|run| run.iter()) {
-            let response = match entry.kind {
-                EntryKind::Normal => Some(self.state_machine.apply(entry.id.index, &entry.data)),
-                // Raft's own: nobody waits for a response, but what they displace is lost.
-                EntryKind::Blank | EntryKind::ConfChange => None,
-            };
+            let (mut response, mut change) = (None, None);
+            match entry.kind {
+                EntryKind::Normal => response = Some(self.state_machine.apply(entry.id.index, &entry.data)),
+                EntryKind::ConfChange => {
+                    self.running = Part::Core;
+                    change = self.put_in_force(entry);
+                    self.running = Part::StateMachine;
+                }
+                // Raft's own: nobody waits for a response, but what it displaces is lost.
+                EntryKind::Blank => {}
+            }
             self.applied = entry.id;
             let waiter = self.waiters.on_applied(entry.id, leader, now);
             self.answers.extend(waiter.zip(response));
+            self.on_change_applied(entry.id, change.as_ref(), leader);
             self.counters.entries_applied += 1;
         }
         self.state_machine.end_batch();
@@ -106,7 +122,7 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         }
     }
 
-    fn answer_queries(&mut self) {
+    pub(super) fn answer_queries(&mut self) {
         self.running = Part::StateMachine;
         self.queries.answer(self.applied.index, &self.state_machine);
         self.running = Part::Core;

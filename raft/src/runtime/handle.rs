@@ -10,14 +10,16 @@ use crossbeam_channel::TrySendError;
 
 use super::{
     completion::Completion,
+    consistency::Consistency,
     error::StopReason,
     mailbox::{Control, PeerEvent, Request, Senders},
+    membership_goal::MembershipGoal,
     outcome::{Outcome, RefusalReason},
     status::NodeStatus,
     ticket::Ticket,
 };
 use crate::{
-    consensus::{Envelope, NodeId},
+    consensus::{ConfChange, Envelope, Membership, NodeId},
     state_machine::StateMachine,
     transport::Inbox,
 };
@@ -62,14 +64,92 @@ impl<S: StateMachine> Handle<S> {
     /// [`Options::read_timeout_ticks`](super::Options::read_timeout_ticks).
     pub fn query(&self, query: S::Query) -> Ticket<S::Answer> {
         let (completion, ticket) = Completion::ticket();
-        self.request(Request::Query { query, completion });
+        self.request(Request::Query { query, consistency: Consistency::Linearizable, completion });
         ticket
     }
 
     /// As [`query`](Self::query), with a callback for the outcome. It is called once, whatever happens.
     pub fn query_with(&self, query: S::Query, callback: impl FnOnce(Outcome<S::Answer>) + Send + 'static) {
         let completion = Completion::callback(callback);
-        self.request(Request::Query { query, completion });
+        self.request(Request::Query { query, consistency: Consistency::Linearizable, completion });
+    }
+
+    /// Asks the state machine, and says how current the answer must be: see [`Consistency`].
+    pub fn query_at(&self, query: S::Query, consistency: Consistency) -> Ticket<S::Answer> {
+        let (completion, ticket) = Completion::ticket();
+        self.request(Request::Query { query, consistency, completion });
+        ticket
+    }
+
+    /// Proposes one change of membership, as it is. Only the leader takes it; the outcome is the membership that is in
+    /// force when the change is applied, which for a change in two steps is the joint one.
+    ///
+    /// A new voter that lacks the log counts at once, and may keep the cluster waiting:
+    /// [`add_voter`](Self::add_voter) is for that.
+    pub fn change_membership(&self, change: ConfChange) -> Ticket<Membership> {
+        let (completion, ticket) = Completion::ticket();
+        self.request(Request::ChangeMembership { change, completion });
+        ticket
+    }
+
+    /// Makes `node` a learner, which is sent the log and has no vote; also a voter, which loses its own.
+    ///
+    /// As with every operation on the membership: only the leader takes it, one at a time, and the outcome is the
+    /// membership in force when it is done; at once, if that is what is in force. If leadership is lost on the way it is
+    /// [unknown](super::UnknownReason::LeadershipLost), and may be asked for again.
+    ///
+    /// A new node must run already, with storage that knows the membership that the cluster began with
+    /// ([`MemStorage::with_voters`](crate::MemStorage::with_voters)), as those that were there from the start: the
+    /// log tells it of the changes since.
+    pub fn add_learner(&self, node: NodeId) -> Ticket<Membership> {
+        self.operate(MembershipGoal::AddLearner(node))
+    }
+
+    /// Makes `node` a voter. A new node comes in as a learner and is promoted when it has caught up (thesis §4.2.1),
+    /// so that the cluster does not wait for it. One that does not within
+    /// [`Options::catch_up_rounds`](super::Options::catch_up_rounds) and
+    /// [`Options::catch_up_ticks`](super::Options::catch_up_ticks) is
+    /// [given up](super::MembershipError::NotCaughtUp), and stays a learner.
+    pub fn add_voter(&self, node: NodeId) -> Ticket<Membership> {
+        self.operate(MembershipGoal::AddVoter(node))
+    }
+
+    /// Takes `node` out of the cluster. It may be the leader itself, which then leads no more. The node that was taken
+    /// out may not hear of it: stop it afterwards.
+    pub fn remove(&self, node: NodeId) -> Ticket<Membership> {
+        self.operate(MembershipGoal::Remove(node))
+    }
+
+    /// Puts `new` in the place of `old`, in one change: a voter, once it has caught up as in
+    /// [`add_voter`](Self::add_voter), or a learner.
+    pub fn replace(&self, old: NodeId, new: NodeId) -> Ticket<Membership> {
+        self.operate(MembershipGoal::Replace { old, new })
+    }
+
+    /// Makes these the voters and the learners, in one change, once the new voters have caught up as in
+    /// [`add_voter`](Self::add_voter). Who is named as both becomes a voter.
+    pub fn set_membership(
+        &self,
+        voters: impl IntoIterator<Item = NodeId>,
+        learners: impl IntoIterator<Item = NodeId>,
+    ) -> Ticket<Membership> {
+        let (voters, learners) = (voters.into_iter().collect(), learners.into_iter().collect());
+        self.operate(MembershipGoal::Set { voters, learners })
+    }
+
+    fn operate(&self, goal: MembershipGoal) -> Ticket<Membership> {
+        let (completion, ticket) = Completion::ticket();
+        self.request(Request::Operate { goal, completion });
+        ticket
+    }
+
+    /// Hands leadership over to `to` (thesis §3.10). Only the leader takes it. Applied when `to` leads; within an
+    /// election timeout, in which commands may be refused for a moment, it does or the
+    /// [attempt has ended](RefusalReason::NotHandedOver).
+    pub fn transfer_leader(&self, to: NodeId) -> Ticket<()> {
+        let (completion, ticket) = Completion::ticket();
+        self.request(Request::TransferLeader { to, completion });
+        ticket
     }
 
     fn request(&self, request: Request<S>) {
@@ -81,11 +161,7 @@ impl<S: StateMachine> Handle<S> {
         if reason == RefusalReason::Busy {
             self.senders.shared.requests_refused.fetch_add(1, Ordering::Relaxed);
         }
-        let leader = self.senders.shared.leader_to_ask(reason);
-        match request {
-            Request::Propose { completion, .. } => completion.complete(Outcome::refused(reason, leader)),
-            Request::Query { completion, .. } => completion.complete(Outcome::refused(reason, leader)),
-        }
+        request.refuse(reason, self.senders.shared.leader_to_ask(reason));
     }
 
     /// A message of a peer has come. Dropped if the node cannot keep up; its peer sends it again.
@@ -118,8 +194,7 @@ impl<S: StateMachine> Handle<S> {
     /// Makes the node stand for election now, without waiting for its timer. Whether it wins is seen in
     /// [`status`](Self::status).
     pub fn campaign(&self) {
-        // A node that has stopped stands for nothing.
-        let _stopped = self.senders.control.send(Control::Campaign);
+        self.tell(Control::Campaign);
     }
 
     /// The node as it last described itself, which it does each tick and whenever the leader changes.
@@ -137,9 +212,9 @@ impl<S: StateMachine> Handle<S> {
         self.senders.shared.stop_reason()
     }
 
-    pub(super) fn ask_to_stop(&self) {
+    pub(super) fn tell(&self, control: Control) {
         // One that has stopped already need not be told.
-        let _stopped = self.senders.control.send(Control::Stop);
+        let _stopped = self.senders.control.send(control);
     }
 }
 

@@ -10,11 +10,17 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    compaction::SnapshotMade, completion::Completion, error::StopReason, options::Options,
-    outcome::RefusalReason, status::NodeStatus,
+    compaction::SnapshotMade,
+    completion::Completion,
+    consistency::Consistency,
+    error::StopReason,
+    membership_goal::MembershipGoal,
+    options::Options,
+    outcome::{Outcome, RefusalReason},
+    status::NodeStatus,
 };
 use crate::{
-    consensus::{Envelope, NodeId},
+    consensus::{ConfChange, Envelope, Membership, NodeId},
     state_machine::StateMachine,
 };
 
@@ -28,13 +34,32 @@ pub(super) enum PeerEvent {
 /// What clients ask for.
 pub(super) enum Request<S: StateMachine> {
     Propose { command: Bytes, completion: Completion<S::Response> },
-    Query { query: S::Query, completion: Completion<S::Answer> },
+    Query { query: S::Query, consistency: Consistency, completion: Completion<S::Answer> },
+    ChangeMembership { change: ConfChange, completion: Completion<Membership> },
+    Operate { goal: MembershipGoal, completion: Completion<Membership> },
+    TransferLeader { to: NodeId, completion: Completion<()> },
+}
+
+impl<S: StateMachine> Request<S> {
+    /// Tells whoever waits that nothing of it was or will be done.
+    pub(super) fn refuse(self, reason: RefusalReason, leader: Option<NodeId>) {
+        match self {
+            Self::Propose { completion, .. } => completion.complete(Outcome::refused(reason, leader)),
+            Self::Query { completion, .. } => completion.complete(Outcome::refused(reason, leader)),
+            Self::ChangeMembership { completion, .. } | Self::Operate { completion, .. } => {
+                completion.complete(Outcome::refused(reason, leader));
+            }
+            Self::TransferLeader { completion, .. } => completion.complete(Outcome::refused(reason, leader)),
+        }
+    }
 }
 
 /// What must not be lost, and is rare.
 pub(super) enum Control {
     Campaign,
     SnapshotMade(SnapshotMade),
+    /// Hand leadership on first, if there is one.
+    HandOverAndStop,
     Stop,
 }
 

@@ -21,17 +21,22 @@
 //! **Nobody waits for ever.** Each command and query ends with one [`Outcome`], also if the state machine
 //! panics, the disk fails or the node is stopped.
 
+mod administration;
 mod clock;
 mod compaction;
 mod completion;
+mod consistency;
 mod driver;
 mod error;
 mod event_loop;
 mod execute;
+mod handing_over;
 mod handle;
 #[cfg(test)]
 mod journal;
 mod mailbox;
+mod membership_goal;
+mod membership_operation;
 mod node;
 mod options;
 mod outcome;
@@ -42,9 +47,12 @@ mod waiters;
 
 pub use compaction::{SnapshotMade, SnapshotTask};
 pub use completion::Completion;
+pub use consistency::Consistency;
 pub use driver::Driver;
 pub use error::{Part, StartError, StopReason};
 pub use handle::Handle;
+pub use membership_goal::MembershipGoal;
+pub use membership_operation::MembershipError;
 pub use node::Node;
 pub use options::{Options, OptionsError};
 pub use outcome::{Outcome, Refusal, RefusalReason, UnknownReason};

@@ -15,7 +15,7 @@ use super::{
     error::{StartError, StopReason},
     event_loop::EventLoop,
     handle::Handle,
-    mailbox::{Mailbox, channels},
+    mailbox::{Control, Mailbox, channels},
     options::Options,
 };
 use crate::{consensus::Config, state_machine::StateMachine, storage::StorageWriter, transport::Transport};
@@ -79,19 +79,22 @@ impl<S: StateMachine> Node<S> {
     /// Stops the node and waits until its threads have ended: every client that waited was told, and storage
     /// and transport are dropped.
     ///
+    /// A leader hands leadership on first, so that the others need not miss it to elect another; it takes
+    /// [`Options::hand_over_ticks`] at most. One that is dropped does not.
+    ///
     /// # Errors
     /// [`StopReason`] if it had stopped before, by itself.
     pub fn stop(mut self) -> Result<(), StopReason> {
-        self.join();
+        self.join(Control::HandOverAndStop);
         match self.handle.stop_reason() {
             None | Some(StopReason::Requested) => Ok(()),
             Some(reason) => Err(reason),
         }
     }
 
-    fn join(&mut self) {
+    fn join(&mut self, how: Control) {
         let Some(thread) = self.thread.take() else { return };
-        self.handle.ask_to_stop();
+        self.handle.tell(how);
         // A callback on the node's own thread cannot wait for itself.
         if thread.thread().id() != thread::current().id() {
             let _supervised = thread.join();
@@ -101,7 +104,7 @@ impl<S: StateMachine> Node<S> {
 
 impl<S: StateMachine> Drop for Node<S> {
     fn drop(&mut self) {
-        self.join();
+        self.join(Control::Stop);
     }
 }
 

@@ -55,6 +55,25 @@ pub struct Options {
     /// they wait for a cluster that has no quorum.
     pub read_timeout_ticks: u32,
 
+    /// How long a leader that is [stopped](super::Node::stop) tries to hand leadership on first, in ticks; 0: not at
+    /// all. Default: 20. A node that is alone, or does not lead, stops at once.
+    ///
+    /// Should be two election timeouts, after which the attempt has ended in any case. Too small: the others notice
+    /// that it is gone only after an election timeout. Too large: nothing worse than that.
+    pub hand_over_ticks: u32,
+
+    /// In how many rounds a node that is to become a voter must have caught up. A round sends what the log held at
+    /// its begin; the last is the one that takes less than an election timeout. Default: 10.
+    ///
+    /// Too small: a busy cluster refuses a healthy node. Too large: a node that never keeps pace is given up late.
+    pub catch_up_rounds: u32,
+
+    /// How long all these rounds may take together, in ticks. Default: 12,000, which is 10 minutes.
+    ///
+    /// Too small: a large snapshot does not arrive in time. Too large: a node that is down is given up late, and no
+    /// other operation on the membership can begin until then.
+    pub catch_up_ticks: u32,
+
     /// How many bytes of applied entries the log may hold since the last snapshot; then the next one is made
     /// and the log is cut. Default: 64 MiB.
     ///
@@ -79,6 +98,9 @@ impl Default for Options {
             max_requests_per_turn: 1_024,
             unknown_after_ticks: 100,
             read_timeout_ticks: 100,
+            hand_over_ticks: 20,
+            catch_up_rounds: 10,
+            catch_up_ticks: 12_000,
             compact_after_bytes: 64 << 20,
             keep_entries: 4_096,
         }
@@ -106,6 +128,8 @@ impl Options {
             ("max_requests_per_turn", self.max_requests_per_turn == 0),
             ("unknown_after_ticks", self.unknown_after_ticks == 0),
             ("read_timeout_ticks", self.read_timeout_ticks == 0),
+            ("catch_up_rounds", self.catch_up_rounds == 0),
+            ("catch_up_ticks", self.catch_up_ticks == 0),
         ];
         match is_zero.iter().find(|(_, is_zero)| *is_zero) {
             Some((name, _)) => Err(OptionsError { name }),

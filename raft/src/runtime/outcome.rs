@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::consensus::{NodeId, ProposeError};
+use super::membership_operation::MembershipError;
+use crate::consensus::{ConfChangeError, NodeId, ProposeError, TransferError, TransferOutcome};
 
 /// How a command or a query ended. Each one ends once, whatever happens to the node.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,7 +35,8 @@ pub enum RefusalReason {
     /// Nobody is known to lead: try again after an election timeout.
     NoLeader,
     /// Another node leads, and this one does not pass commands on
-    /// ([`Config::forward_proposals`](crate::Config::forward_proposals)).
+    /// ([`Config::forward_proposals`](crate::Config::forward_proposals)). What concerns the membership or the
+    /// leadership is never passed on.
     NotLeader,
     /// The command is larger than [`Config::max_entry_bytes`](crate::Config::max_entry_bytes).
     TooLarge {
@@ -54,6 +56,15 @@ pub enum RefusalReason {
     /// No leader has confirmed in time that the answer would be current
     /// ([`Options::read_timeout_ticks`](crate::runtime::Options::read_timeout_ticks)). Queries only.
     ReadTimeout,
+    /// The change of membership cannot be made, now or at all.
+    ConfChange(ConfChangeError),
+    /// The operation on the membership ended without what was wanted.
+    Membership(MembershipError),
+    /// Leadership cannot be handed over like this.
+    Transfer(TransferError),
+    /// Leadership was to be handed over, and the attempt has ended otherwise. The target may still become leader by
+    /// an election of its own.
+    NotHandedOver(TransferOutcome),
     /// The node has stopped, and [`Handle::stop_reason`](crate::runtime::Handle::stop_reason) tells why.
     Stopped,
 }
@@ -67,6 +78,9 @@ pub enum UnknownReason {
     Undecided,
     /// A snapshot from the leader has passed over the command's place in the log.
     PassedBySnapshot,
+    /// This node lost its leadership before the operation on the membership was done. Whoever leads now does not
+    /// continue it, but a change that is in the log may still be committed: look at the membership, and ask again.
+    LeadershipLost,
     /// It was passed on to the leader, and nothing was heard of it.
     ForwardUnanswered,
     /// The node stopped with the command in its log.
@@ -80,6 +94,14 @@ impl<T> Outcome<T> {
             Self::Applied(response) => Some(response),
             Self::NotAccepted(_) | Self::Unknown(_) => None,
         }
+    }
+
+    /// The same; a refusal that does not say who leads says so now.
+    pub(crate) fn or_leader(mut self, leader: Option<NodeId>) -> Self {
+        if let Self::NotAccepted(refusal) = &mut self {
+            refusal.leader = refusal.leader.or(leader);
+        }
+        self
     }
 
     pub(crate) const fn refused(reason: RefusalReason, leader: Option<NodeId>) -> Self {
@@ -96,6 +118,31 @@ impl Refusal {
             ProposeError::TooLarge { size, max } => RefusalReason::TooLarge { size, max },
             ProposeError::Busy { .. } => RefusalReason::Busy,
             ProposeError::TransferringLeadership { .. } => RefusalReason::TransferringLeadership,
+        };
+        Self { reason, leader }
+    }
+
+    /// The core's refusal of a change of membership on a node that knows `leader`.
+    pub(crate) const fn of_conf_change(error: ConfChangeError, leader: Option<NodeId>) -> Self {
+        let reason = match error {
+            ConfChangeError::NotLeader { leader: None } => RefusalReason::NoLeader,
+            ConfChangeError::NotLeader { leader: Some(_) } => RefusalReason::NotLeader,
+            ConfChangeError::TransferringLeadership { .. } => RefusalReason::TransferringLeadership,
+            ConfChangeError::InFlight { .. }
+            | ConfChangeError::TermNotCommitted
+            | ConfChangeError::Change(_) => RefusalReason::ConfChange(error),
+        };
+        Self { reason, leader }
+    }
+
+    /// The core's refusal to hand leadership over, on a node that knows `leader`.
+    pub(crate) const fn of_transfer(error: TransferError, leader: Option<NodeId>) -> Self {
+        let reason = match error {
+            TransferError::NotLeader { leader: None } => RefusalReason::NoLeader,
+            TransferError::NotLeader { leader: Some(_) } => RefusalReason::NotLeader,
+            TransferError::AlreadyLeader
+            | TransferError::NotVoter { .. }
+            | TransferError::InProgress { .. } => RefusalReason::Transfer(error),
         };
         Self { reason, leader }
     }
@@ -117,7 +164,7 @@ impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoLeader => f.write_str("no leader is known: try again after an election timeout"),
-            Self::NotLeader => f.write_str("another node leads: propose there"),
+            Self::NotLeader => f.write_str("another node leads: ask there"),
             Self::TooLarge { size, max } => {
                 write!(f, "the command has {size} bytes, more than the {max} that max_entry_bytes allows")
             }
@@ -128,6 +175,10 @@ impl fmt::Display for RefusalReason {
             Self::Overwritten => f.write_str("another leader's entry took its place: try again"),
             Self::RefusedByLeader => f.write_str("the leader refused it: slow down"),
             Self::ReadTimeout => f.write_str("no leader confirmed it in time: see whether a quorum is up"),
+            Self::ConfChange(error) => error.fmt(f),
+            Self::Membership(error) => error.fmt(f),
+            Self::Transfer(error) => error.fmt(f),
+            Self::NotHandedOver(outcome) => write!(f, "leadership was not handed over: {outcome}"),
             Self::Stopped => f.write_str("this node has stopped: ask another"),
         }
     }
@@ -138,6 +189,9 @@ impl fmt::Display for UnknownReason {
         f.write_str(match self {
             Self::Undecided => "nothing was decided in time: it may be applied, or not",
             Self::PassedBySnapshot => "a snapshot passed over it: it was applied, or not",
+            Self::LeadershipLost => {
+                "leadership was lost on the way: look at the membership, and ask the leader"
+            }
             Self::ForwardUnanswered => "the leader was not heard of in time: it may be applied, or not",
             Self::Stopped => "the node stopped with it in the log: it may be applied, or not",
         })

@@ -1,11 +1,13 @@
 //! Clients that wait for answers of the state machine (thesis §6.4).
 //!
-//! A query goes through three places: *unasked*, until a read index is asked for; *asked*, until it comes; and
+//! A query that must know all goes through three places: *unasked*, until a read index is asked for; *asked*, until it comes; and
 //! *answerable*, until the state machine has applied that much. From any of them it can run out of time; from
-//! *asked* it goes back when its read was lost, for reads change nothing and can be asked again.
+//! *asked* it goes back when its read was lost, for reads change nothing and can be asked again. One that need not
+//! know all is *answerable* at once.
 
 use super::{
     completion::Completion,
+    consistency::Consistency,
     outcome::{Outcome, RefusalReason},
 };
 use crate::{
@@ -24,8 +26,16 @@ pub(super) struct Queries<S: StateMachine> {
     len: usize,
 }
 
+/// How the leader makes sure that it still is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadKind {
+    Index,
+    Lease,
+}
+
 struct Query<S: StateMachine> {
     query: S::Query,
+    kind: ReadKind,
     completion: Completion<S::Answer>,
     /// The last tick in which it is of use.
     deadline: u64,
@@ -40,10 +50,24 @@ impl<S: StateMachine> Queries<S> {
         self.len
     }
 
-    pub(super) fn add(&mut self, query: S::Query, completion: Completion<S::Answer>, deadline: u64) {
-        self.unasked.push(Query { query, completion, deadline });
-        self.is_time_to_ask = true;
+    pub(super) fn add(
+        &mut self,
+        query: S::Query,
+        consistency: Consistency,
+        completion: Completion<S::Answer>,
+        deadline: u64,
+    ) {
         self.len += 1;
+        let kind = if consistency == Consistency::Lease { ReadKind::Lease } else { ReadKind::Index };
+        let query = Query { query, kind, completion, deadline };
+        match consistency {
+            Consistency::Linearizable | Consistency::Lease => {
+                self.unasked.push(query);
+                self.is_time_to_ask = true;
+            }
+            Consistency::Local => self.answerable.push((LogIndex::ZERO, vec![query])),
+            Consistency::AtLeast(index) => self.answerable.push((index, vec![query])),
+        }
     }
 
     /// Something has changed, so that asking again may help.
@@ -60,9 +84,16 @@ impl<S: StateMachine> Queries<S> {
         std::mem::take(&mut self.is_time_to_ask)
     }
 
-    /// A read was begun after all unasked queries came: it can serve them all.
-    pub(super) fn on_asked(&mut self, id: ReadId) {
-        self.asked.push((id, std::mem::take(&mut self.unasked)));
+    pub(super) fn has_unasked(&self, kind: ReadKind) -> bool {
+        self.unasked.iter().any(|query| query.kind == kind)
+    }
+
+    /// A read was begun after all unasked queries of its kind came: it can serve them all.
+    pub(super) fn on_asked(&mut self, kind: ReadKind, id: ReadId) {
+        let (asked, unasked) =
+            std::mem::take(&mut self.unasked).into_iter().partition(|query| query.kind == kind);
+        self.unasked = unasked;
+        self.asked.push((id, asked));
     }
 
     /// A read has ended.

@@ -107,6 +107,12 @@ impl Cluster {
         self.nodes.insert(id, node);
     }
 
+    /// Starts a node that belongs to nothing yet, and knows the three founders.
+    pub(crate) fn join(&mut self, id: NodeId) {
+        self.storages.insert(id, MemStorage::with_voters([1, 2, 3].map(NodeId)));
+        self.start_node(id);
+    }
+
     /// The node, which is no longer part of the cluster.
     pub(crate) fn take(&mut self, id: NodeId) -> Node<Journal> {
         self.nodes.remove(&id).unwrap()

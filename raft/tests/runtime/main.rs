@@ -10,6 +10,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod administration;
 mod cluster;
 mod ends;
 mod proposals;

@@ -16,6 +16,10 @@ use crate::{
     storage::MemStorage,
 };
 
+mod membership;
+mod reads;
+mod transfers;
+
 /// Collects what is sent.
 #[derive(Default)]
 struct Outgoing(Vec<Envelope>);
@@ -38,17 +42,19 @@ fn options() -> Options {
     Options { unknown_after_ticks: 30, read_timeout_ticks: 50, ..Options::default() }
 }
 
+fn node(id: NodeId, storage: &MemStorage, options: &Options) -> Driver<Journal, MemStorage> {
+    // So that a follower that lags is not served from memory.
+    let config = Config { max_log_bytes_in_memory: 0, ..Config::new(id, id.0) };
+    let logger = Logger::root(Discard, o!());
+    Driver::new(config, options.clone(), Journal::default(), storage.clone(), logger).unwrap()
+}
+
 impl Cluster {
     /// `size` nodes, the first of which leads.
     fn new(size: u64, options: &Options) -> Self {
         let voters: Vec<_> = (1..=size).map(NodeId).collect();
         let storages: Vec<_> = voters.iter().map(|_| MemStorage::with_voters(voters.clone())).collect();
-        let nodes = voters.iter().zip(&storages).map(|(id, storage)| {
-            // So that a follower that lags is not served from memory.
-            let config = Config { max_log_bytes_in_memory: 0, ..Config::new(*id, id.0) };
-            let logger = Logger::root(Discard, o!());
-            Driver::new(config, options.clone(), Journal::default(), storage.clone(), logger).unwrap()
-        });
+        let nodes = voters.iter().zip(&storages).map(|(id, storage)| node(*id, storage, options));
         let mut cluster =
             Self { nodes: nodes.collect(), storages, cut_off: BTreeSet::new(), is_lost: |_| false };
         cluster.node(1).campaign();
@@ -61,6 +67,14 @@ impl Cluster {
         &mut self.nodes[id - 1]
     }
 
+    /// One node more, which belongs to nothing yet, and knows the three founders.
+    fn join(&mut self) {
+        let id = NodeId(self.nodes.len() as u64 + 1);
+        let storage = MemStorage::with_voters([1, 2, 3].map(NodeId));
+        self.nodes.push(node(id, &storage, &options()));
+        self.storages.push(storage);
+    }
+
     fn propose(&mut self, id: usize, command: &'static str) -> Ticket<usize> {
         let (completion, ticket) = Completion::ticket();
         self.node(id).propose(Bytes::from_static(command.as_bytes()), completion);
@@ -69,7 +83,7 @@ impl Cluster {
 
     fn query(&mut self, id: usize) -> Ticket<Vec<String>> {
         let (completion, ticket) = Completion::ticket();
-        self.node(id).query((), completion);
+        self.node(id).query((), Consistency::Linearizable, completion);
         ticket
     }
 
@@ -93,7 +107,10 @@ impl Cluster {
                 }
                 carried.push(envelope.clone());
                 let to = usize::try_from(envelope.to.0).unwrap();
-                self.node(to).on_message(envelope).unwrap();
+                // Some members do not run yet.
+                if let Some(node) = self.nodes.get_mut(to - 1) {
+                    node.on_message(envelope).unwrap();
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     consensus::{Config, Envelope, LogIndex, Message, NodeId, Term},
     runtime::{
         completion::Completion,
+        consistency::Consistency,
         journal::Journal,
         mailbox::{Senders, channels},
         outcome::{Outcome, RefusalReason},
@@ -172,6 +173,6 @@ fn a_request_that_is_still_queued_when_the_node_stops_is_refused() {
     assert_eq!(ticket.try_take(), Some(Outcome::refused(RefusalReason::Stopped, None)));
 
     let (completion, _ticket) = Completion::ticket();
-    let request = Request::Query { query: (), completion };
+    let request = Request::Query { query: (), consistency: Consistency::Linearizable, completion };
     assert!(bench.senders.requests.send(request).is_err(), "nobody can come after the last was refused");
 }
