@@ -1,7 +1,7 @@
 //! What clients are told of their proposals.
 
-use harness::{Cluster, kind};
-use quorate::{EntryId, ForwardOutcome, NodeId, ProposeError, Proposed};
+use harness::{Cluster, envelope, kind};
+use quorate::{EntryId, ForwardId, ForwardOutcome, Message, NodeId, Proposal, ProposeError, Proposed};
 
 fn outcomes(cluster: &mut Cluster, id: u64) -> Vec<ForwardOutcome> {
     cluster.node(id).forwards.drain(..).map(|forward| forward.outcome).collect()
@@ -45,6 +45,25 @@ fn i1_refusals_are_final_and_said() {
     twice.into_iter().for_each(|message| cluster.step(message));
     cluster.settle();
     assert_eq!(cluster.applied(1), ["fills the leader"]);
+}
+
+/// A follower may be told of larger proposals than its leader takes, and a liar may pass on what is not its own.
+#[test]
+fn i1_proposals_from_peers_keep_the_leaders_limits() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    let limit = quorate::Config::new(NodeId(1), 0).max_entry_bytes;
+    let passed_on = |origin, size: usize| {
+        let context = ForwardId { origin: NodeId(origin), sequence: 1 }.to_context();
+        let proposal = Proposal { context, ..Proposal::command(vec![0; size].into()) };
+        envelope(3, 1, 1, Message::Propose { proposals: vec![proposal] })
+    };
+    let last = cluster.node(1).status().last_index;
+    cluster.step(passed_on(2, 1));
+    cluster.step(passed_on(3, limit));
+    assert_eq!(cluster.node(1).status().last_index, last);
+    let refused = |m: &quorate::Envelope| matches!(&m.message, Message::ProposeRefused { sequences } if *sequences == [1]);
+    assert!(cluster.network.in_flight.iter().any(refused));
 }
 
 /// Elsewhere a proposal that a follower passed on was appended twice.

@@ -22,10 +22,7 @@ use super::{
 impl Raft {
     /// Proposes what a client wants, here or at the leader.
     pub(super) fn propose(&mut self, mut proposal: Proposal) -> Result<Proposed, ProposeError> {
-        let (size, max) = (proposal.size(), self.config.max_entry_bytes);
-        if size > max {
-            return Err(ProposeError::TooLarge { size, max });
-        }
+        self.require_size(&proposal)?;
         if self.is_leader() {
             return self.append_proposal(proposal);
         }
@@ -37,6 +34,11 @@ impl Raft {
         proposal.context = id.to_context();
         self.forwards.unsent.push(proposal);
         Ok(Proposed::Forwarded(id))
+    }
+
+    fn require_size(&self, proposal: &Proposal) -> Result<(), ProposeError> {
+        let (size, max) = (proposal.size(), self.config.max_entry_bytes);
+        if size > max { Err(ProposeError::TooLarge { size, max }) } else { Ok(()) }
     }
 
     fn append_proposal(&mut self, proposal: Proposal) -> Result<Proposed, ProposeError> {
@@ -88,9 +90,13 @@ impl Raft {
             }
             let id = ForwardId::from_context(&proposal.context);
             let Role::Leader(leader) = &mut self.role else { return };
-            if id.is_some_and(|id| !leader.accepted.is_new(id)) {
+            if id.is_some_and(|id| id.origin != from) {
+                self.ignore(from, "propose", "it is another node's to pass on");
+            } else if id.is_some_and(|id| !leader.accepted.is_new(id)) {
                 self.ignore(from, "propose", "it came before");
-            } else if let Err(error) = self.append_proposal(proposal) {
+            } else if let Err(error) =
+                self.require_size(&proposal).and_then(|()| self.append_proposal(proposal))
+            {
                 debug!(self.logger, "{error} -> refuse a proposal from {from}");
                 refused.extend(id.map(|id| id.sequence));
             }
