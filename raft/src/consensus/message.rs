@@ -138,6 +138,29 @@ pub enum Message {
 pub struct Echo(pub Bytes);
 
 impl Message {
+    /// Whether it shows who leads the sender's term: only a leader sends it, to those who follow.
+    pub(super) const fn shows_leader(&self) -> bool {
+        match self {
+            Self::AppendRequest { .. }
+            | Self::SnapshotRequest { .. }
+            | Self::Heartbeat { .. }
+            | Self::CommitNotice { .. } => true,
+            Self::PreVoteRequest { .. }
+            | Self::PreVoteResponse { .. }
+            | Self::VoteRequest { .. }
+            | Self::VoteResponse { .. }
+            | Self::AppendAccepted { .. }
+            | Self::AppendRejected { .. }
+            | Self::HeartbeatResponse { .. }
+            | Self::Propose { .. }
+            | Self::ProposeRefused { .. }
+            | Self::TransferRequest
+            | Self::TimeoutNow
+            | Self::ReadIndex { .. }
+            | Self::ReadIndexResponse { .. } => false,
+        }
+    }
+
     /// The kind of message in one lower-case word or two, for logs, metrics and message diagrams.
     #[must_use]
     pub const fn name(&self) -> &'static str {

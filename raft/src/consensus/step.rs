@@ -37,6 +37,9 @@ impl Raft {
         if term > self.term && !self.adopt_newer_term(from, term, &message) {
             return Ok(());
         }
+        if message.shows_leader() {
+            self.follow(from)?;
+        }
         self.dispatch(from, term, message)
     }
 
@@ -44,30 +47,16 @@ impl Raft {
     ///
     /// Whether the message is still to be handled.
     fn adopt_newer_term(&mut self, from: NodeId, term: Term, message: &Message) -> bool {
-        let leader = match message {
-            Message::VoteRequest { transfer, .. } if !transfer && self.has_living_leader() => {
-                self.ignore(from, message.name(), "the leader is alive");
-                return false;
-            }
-            // These speak of a term to come, which nobody has entered yet.
-            Message::PreVoteRequest { .. } | Message::PreVoteResponse { granted: true } => return true,
-            Message::AppendRequest { .. }
-            | Message::SnapshotRequest { .. }
-            | Message::Heartbeat { .. }
-            | Message::CommitNotice { .. } => Some(from),
-            Message::VoteRequest { .. }
-            | Message::PreVoteResponse { granted: false }
-            | Message::VoteResponse { .. }
-            | Message::AppendAccepted { .. }
-            | Message::AppendRejected { .. }
-            | Message::HeartbeatResponse { .. }
-            | Message::Propose { .. }
-            | Message::ProposeRefused { .. }
-            | Message::TransferRequest
-            | Message::TimeoutNow
-            | Message::ReadIndex { .. }
-            | Message::ReadIndexResponse { .. } => None,
-        };
+        let asks_for_vote = matches!(message, Message::VoteRequest { transfer: false, .. });
+        if asks_for_vote && self.has_living_leader() {
+            self.ignore(from, message.name(), "the leader is alive");
+            return false;
+        }
+        // These speak of a term to come, which nobody has entered yet.
+        if matches!(message, Message::PreVoteRequest { .. } | Message::PreVoteResponse { granted: true }) {
+            return true;
+        }
+        let leader = message.shows_leader().then_some(from);
         debug!(self.logger, "{from} is in term {term}, after {} -> adopt it", self.term);
         self.become_follower(term, leader);
         true
@@ -121,28 +110,17 @@ impl Raft {
             (Message::VoteResponse { granted }, Candidate) => return self.on_vote_response(from, granted),
 
             (Message::AppendRequest { previous, entries, commit }, Follower | PreCandidate | Candidate) => {
-                self.follow(from);
                 return self.on_append_request(from, previous, entries, commit);
             }
             (Message::SnapshotRequest { snapshot }, Follower | PreCandidate | Candidate) => {
-                self.follow(from);
                 return self.on_snapshot_request(from, snapshot);
             }
             (Message::Heartbeat { commit, echo }, Follower | PreCandidate | Candidate) => {
-                self.follow(from);
                 return self.on_heartbeat(from, commit, echo);
             }
             (Message::CommitNotice { commit }, Follower | PreCandidate | Candidate) => {
-                self.follow(from);
                 return self.on_commit_notice(from, commit);
             }
-            (
-                Message::AppendRequest { .. }
-                | Message::SnapshotRequest { .. }
-                | Message::Heartbeat { .. }
-                | Message::CommitNotice { .. },
-                Leader,
-            ) => return Err(StepError::SecondLeader { from, term }),
 
             (Message::AppendAccepted { matched }, Leader) => return self.on_append_accepted(from, matched),
             (Message::AppendRejected { rejected, hint }, Leader) => {
@@ -172,11 +150,13 @@ impl Raft {
             | (message @ Message::ReadIndexResponse { .. }, PreCandidate | Candidate | Leader) => {
                 self.ignore(from, message.name(), "nobody waits for it");
             }
-            // `step` has handled these.
-            (
-                message @ (Message::Propose { .. } | Message::ReadIndex { .. }),
-                Follower | PreCandidate | Candidate | Leader,
-            ) => {
+            // `step` has handled these, or refused them.
+            (message @ Message::Propose { .. }, Follower | PreCandidate | Candidate | Leader)
+            | (message @ Message::ReadIndex { .. }, Follower | PreCandidate | Candidate | Leader)
+            | (message @ Message::AppendRequest { .. }, Leader)
+            | (message @ Message::SnapshotRequest { .. }, Leader)
+            | (message @ Message::Heartbeat { .. }, Leader)
+            | (message @ Message::CommitNotice { .. }, Leader) => {
                 self.ignore(from, message.name(), "it was handled before");
             }
         }
@@ -184,12 +164,14 @@ impl Raft {
     }
 
     /// §5.2: whoever leads the current term is the leader, and is alive.
-    fn follow(&mut self, leader: NodeId) {
+    fn follow(&mut self, leader: NodeId) -> Result<(), StepError> {
         match self.role {
+            Role::Leader(_) => return Err(StepError::SecondLeader { from: leader, term: self.term }),
             Role::Follower { leader: Some(known) } if known == leader => self.election_elapsed = 0,
-            Role::Follower { .. } | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => {
+            Role::Follower { .. } | Role::PreCandidate(_) | Role::Candidate(_) => {
                 self.become_follower(self.term, Some(leader));
             }
         }
+        Ok(())
     }
 }
