@@ -270,19 +270,6 @@ pub enum StepError {
         /// The sender's term.
         term: Term,
     },
-    /// The leader's log differs from this one in what is committed.
-    #[error(
-        "{from} would replace entries after {common}, but they are committed up to {committed}: \
-         one of the two nodes lost or made up entries"
-    )]
-    ConflictsWithCommitted {
-        /// Who sent it.
-        from: NodeId,
-        /// The last entry in which the logs agree.
-        common: EntryId,
-        /// What is committed here.
-        committed: LogIndex,
-    },
     /// A follower says that it holds what this leader never had.
     #[error("{from} says it holds entry {matched}, but the log ends at {last}")]
     MatchedBeyondLog {

@@ -139,9 +139,6 @@ impl Raft {
         // hold, removes nothing.
         if common.index < last_new {
             let new = if common == previous { entries } else { entries.slice(common.index.next(), last_new) };
-            if common.index < committed {
-                return Err(StepError::ConflictsWithCommitted { from: leader, common, committed });
-            }
             self.forwards.appended(self.id, &new);
             self.log.replace_tail(common, new);
         }
