@@ -80,4 +80,16 @@ impl Cluster {
     pub fn compact(&mut self, id: u64) {
         self.node(id).compact(0);
     }
+
+    /// `leader` is elected and compacts what `behind`, which was cut off and no longer is, has none of.
+    pub fn leave_behind(&mut self, leader: u64, behind: u64) {
+        self.elect(leader);
+        self.isolate(behind);
+        for text in ["a", "b"] {
+            self.propose(leader, text);
+            self.settle();
+        }
+        self.compact(leader);
+        self.heal();
+    }
 }

@@ -21,14 +21,7 @@ fn forgetful() -> Cluster {
 /// n1 leads and has compacted its log; n3 has none of it and can be reached again.
 fn n3_needs_a_snapshot() -> Cluster {
     let mut cluster = forgetful();
-    cluster.elect(1);
-    cluster.isolate(3);
-    for text in ["a", "b"] {
-        cluster.propose(1, text);
-        cluster.settle();
-    }
-    cluster.compact(1);
-    cluster.heal();
+    cluster.leave_behind(1, 3);
     cluster
 }
 

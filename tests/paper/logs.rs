@@ -213,14 +213,7 @@ fn a_snapshot_replaces_a_log_that_differs() {
 #[test]
 fn a_follower_far_behind_gets_a_snapshot() {
     let mut cluster = Cluster::with_config(3, |config| config.max_log_bytes_in_memory = 0);
-    cluster.elect(1);
-    cluster.isolate(3);
-    for text in ["a", "b"] {
-        cluster.propose(1, text);
-        cluster.settle();
-    }
-    cluster.compact(1);
-    cluster.heal();
+    cluster.leave_behind(1, 3);
     cluster.pass(3);
     cluster.assert_agreement();
     assert_eq!(cluster.applied(3).len(), 0, "it applied no command: it has the state");

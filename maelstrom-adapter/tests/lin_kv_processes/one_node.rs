@@ -1,13 +1,12 @@
 //! One `lin-kv` process: what it answers, and what it survives.
 
 use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::lone::Lone;
-use crate::process::SILENCE;
+use crate::process::{SILENCE, spawn};
 
 fn alive(node: &mut Lone) {
     assert_eq!(node.call(&json!({"type": "read", "key": "ready"})), json!({"type": "read_ok", "value": 1}));
@@ -258,12 +257,7 @@ fn malformed_messages_of_peers_are_dropped_and_the_node_lives_on() {
 
 #[test]
 fn a_node_whose_output_nobody_reads_any_more_ends_and_says_why() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lin-kv"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = spawn();
     drop(child.stdout.take());
     let line = r#"{"src":"c1","dest":"n1","body":{"type":"read","msg_id":1,"key":1}}"#;
     writeln!(child.stdin.as_mut().unwrap(), "{line}").unwrap();

@@ -20,15 +20,20 @@ pub(crate) struct Process {
     stderr: Option<JoinHandle<String>>,
 }
 
+/// Starts `lin-kv` with pipes to all three of its streams.
+pub(crate) fn spawn() -> Child {
+    Command::new(env!("CARGO_BIN_EXE_lin-kv"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 impl Process {
     /// Starts one; `on_line` gets what it writes, on a thread of its own.
     pub(crate) fn start(mut on_line: impl FnMut(Value) + Send + 'static) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lin-kv"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = spawn();
         let (stdin, stdout, mut stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take().unwrap());
         std::thread::spawn(move || {

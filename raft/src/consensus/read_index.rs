@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{
     error::ReadError,
-    message::{Echo, Message},
+    message::{Echo, Envelope, Message},
     raft::Raft,
     ready::{Read, ReadId, ReadOutcome},
     role::Role,
@@ -133,7 +133,7 @@ impl Raft {
                 Reader::At(node, token) => {
                     let message = Message::ReadIndexResponse { token, index: read.index };
                     let (from, term) = (self.id, self.term);
-                    self.outbox.at_once.push(super::message::Envelope { from, to: node, term, message });
+                    self.outbox.at_once.push(Envelope { from, to: node, term, message });
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::{
     entries::Entries,
     error::StepError,
     log::Log,
-    message::{Echo, Message},
+    message::{Echo, Envelope, Message},
     progress::{Inflight, Progress, ProgressState},
     raft::Raft,
     role::Role,
@@ -97,7 +97,7 @@ impl Raft {
         let (last, committed) = (self.log.last_index(), self.log.committed());
         let outbox = &mut self.outbox.at_once;
         let (from, term) = (self.id, self.term);
-        let mut send = |to, message| outbox.push(super::message::Envelope { from, to, term, message });
+        let mut send = |to, message| outbox.push(Envelope { from, to, term, message });
         for (node, progress) in leader.progress.iter_mut() {
             while progress.wants_append(last) {
                 match next_append(progress, &mut self.log, &self.config)? {
