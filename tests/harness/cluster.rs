@@ -30,7 +30,7 @@ impl Cluster {
 
     /// `count` voters with empty logs, each with a configuration of its own.
     pub fn with_config(count: u64, change: impl FnMut(&mut Config)) -> Self {
-        Self::build(&Membership::of_voters((1..=count).map(NodeId)), change, |_, _| {})
+        Self::build(&Membership::of_voters((1..=count).map(NodeId)), 0, change, |_, _| {})
     }
 
     /// Voters with these logs, given as the terms of their entries: the first is node 1's. Each node's term
@@ -43,7 +43,7 @@ impl Cluster {
     /// The same, with a configuration for each node.
     pub fn with_logs_and_config(logs: &[&[u64]], change: impl FnMut(&mut Config)) -> Self {
         let voters = (1_u64..).zip(logs).map(|(id, _)| NodeId(id));
-        Self::build(&Membership::of_voters(voters), change, |disk, position| {
+        Self::build(&Membership::of_voters(voters), 0, change, |disk, position| {
             disk.append(&log_of(logs[position])).expect("a log from 1 on");
             let term = Term(logs[position].last().copied().unwrap_or_default());
             disk.set_hard_state(HardState { term, ..HardState::default() });
@@ -55,23 +55,25 @@ impl Cluster {
     pub fn with_learners(voters: u64, learners: u64) -> Self {
         let mut membership = Membership::of_voters((1..=voters).map(NodeId));
         membership.learners = (voters + 1..=voters + learners).map(NodeId).collect();
-        Self::build(&membership, |_| {}, |_, _| {})
+        Self::build(&membership, 0, |_| {}, |_, _| {})
     }
 
-    fn build(
+    /// The members, and `spares` nodes that know them and do not belong to the cluster yet.
+    pub(crate) fn build(
         membership: &Membership,
+        spares: u64,
         mut change: impl FnMut(&mut Config),
         fill: impl Fn(&MemStorage, usize),
     ) -> Self {
-        let members: Vec<_> = membership.members().collect();
-        let node = |(position, id): (usize, &NodeId)| {
+        let count = membership.members().count() as u64 + spares;
+        let node = |(position, id): (usize, u64)| {
             let disk = MemStorage::with_membership(membership.clone());
             fill(&disk, position);
-            let mut config = Config::new(*id, id.0);
+            let mut config = Config::new(NodeId(id), id);
             change(&mut config);
             Node::new(config, disk, Pace::AtOnce)
         };
-        let nodes = members.iter().enumerate().map(node).collect();
+        let nodes = (1..=count).enumerate().map(node).collect();
         Self { nodes, network: Network::default(), lost_kinds: Vec::new(), refused: Vec::new() }
     }
 

@@ -36,6 +36,12 @@ impl Cluster {
         self.network.in_flight.clear();
     }
 
+    /// An election timeout passes on these nodes, and what they say of it is lost: they follow nobody any more.
+    pub fn outwait_leader(&mut self, ids: &[u64]) {
+        ids.iter().for_each(|id| self.tick(*id, 10));
+        self.lose_in_flight();
+    }
+
     /// The process dies. Its disk keeps what was written.
     pub fn crash(&mut self, id: u64) {
         self.node(id).crash();
@@ -60,6 +66,12 @@ impl Cluster {
         self.node(id).set_pace(Pace::OnRequest);
     }
 
+    /// The node loses its disk, and starts again with an empty one.
+    pub fn wipe(&mut self, id: u64) {
+        self.node(id).wipe();
+        self.restart(id);
+    }
+
     /// The oldest write under way is done, and what waited for it leaves.
     pub fn finish_write(&mut self, id: u64) {
         let sent = self.node(id).finish_write();
@@ -74,6 +86,14 @@ impl Cluster {
             self.node(id).finish_apply();
             self.process(id);
         }
+    }
+
+    /// The state machine does all that it was told to, while writes go on waiting.
+    pub fn finish_applies(&mut self, id: u64) {
+        for _ in 0..self.node(id).waiting_applies() {
+            self.node(id).finish_apply();
+        }
+        self.process(id);
     }
 
     /// Makes a snapshot of all that the node has applied, and drops its entries up to there.

@@ -16,11 +16,14 @@
 mod cluster;
 mod faults;
 mod machine;
+mod membership;
 mod network;
 mod node;
+pub mod outside;
 
 pub use cluster::Cluster;
 pub use machine::Machine;
+pub use membership::{add_learner, add_voter, remove};
 pub use network::Network;
 pub use node::{Node, Pace};
 

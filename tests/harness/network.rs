@@ -14,9 +14,16 @@ pub struct Network {
 
 impl Network {
     /// Sends; what leaves over a cut link is lost.
+    ///
+    /// # Panics
+    /// If a node sends to itself.
     pub fn send(&mut self, messages: impl IntoIterator<Item = Envelope>) {
         let cut = &self.cut;
-        self.in_flight.extend(messages.into_iter().filter(|m| !cut.contains(&(m.from, m.to))));
+        let is_sent = |message: &Envelope| {
+            assert_ne!(message.from, message.to, "a node sends to itself: {message}");
+            !cut.contains(&(message.from, message.to))
+        };
+        self.in_flight.extend(messages.into_iter().filter(is_sent));
     }
 
     /// Cuts one direction of a link. What is on its way over it is lost.

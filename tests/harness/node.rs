@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use quorate::{
     ConfChange, Config, Entries, Entry, EntryKind, Envelope, Forward, HardState, LogIndex, MemStorage,
-    Membership, NodeId, RawNode, Read, Ready, RoleKind, Snapshot, Status, Storage, StorageWriter,
+    Membership, NodeId, RawNode, Read, Ready, RoleKind, Snapshot, Status, Storage, StorageWriter, Transfer,
 };
 use slog::{Discard, Logger, o};
 
@@ -36,6 +36,7 @@ pub struct Node {
     synced: HardState,
     lives: u64,
     writes: VecDeque<Ready>,
+    written: u64,
     applies: VecDeque<Apply>,
     /// The state machine.
     pub machine: Machine,
@@ -46,6 +47,8 @@ pub struct Node {
     pub reads: Vec<Read>,
     /// What became of forwarded proposals, in order.
     pub forwards: Vec<Forward>,
+    /// What became of attempts to hand leadership over, in order.
+    pub transfers: Vec<Transfer>,
 }
 
 impl Node {
@@ -66,10 +69,12 @@ impl Node {
             disk,
             lives: 0,
             writes: VecDeque::new(),
+            written: 0,
             applies: VecDeque::new(),
             machine: Machine::default(),
             reads: Vec::new(),
             forwards: Vec::new(),
+            transfers: Vec::new(),
         };
         node.restart();
         node
@@ -110,6 +115,24 @@ impl Node {
         &self.disk
     }
 
+    /// The membership as of the last entry which the state machine has applied: what a restart finds beside it.
+    #[must_use]
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
+    /// Whether, as it is configured, it refuses to vote while it hears from a leader.
+    #[must_use]
+    pub fn checks_quorum(&self) -> bool {
+        self.config.check_quorum
+    }
+
+    /// The membership when the disk was new.
+    #[must_use]
+    pub fn founding(&self) -> &Membership {
+        &self.founding
+    }
+
     /// Pipelined from now on, or no longer.
     ///
     /// # Panics
@@ -134,6 +157,7 @@ impl Node {
         let mut sent = std::mem::take(&mut ready.messages);
         self.reads.append(&mut ready.reads);
         self.forwards.append(&mut ready.forwards);
+        self.transfers.append(&mut ready.transfers);
         match self.pace {
             Pace::AtOnce => {
                 sent.append(&mut ready.messages_after_write);
@@ -141,6 +165,7 @@ impl Node {
                 self.applies.extend(ready.snapshot.clone().map(Apply::Restore));
                 self.applies.extend(ready.committed.iter().cloned().map(Apply::Entries));
                 while self.apply_next().is_some() {}
+                self.written = ready.number;
                 self.raw().advance(ready);
             }
             Pace::OnRequest => {
@@ -160,16 +185,39 @@ impl Node {
 
     /// Finishes the oldest write: the messages that waited for it.
     pub fn finish_write(&mut self) -> Vec<Envelope> {
-        let Some(mut ready) = self.writes.pop_front() else { return Vec::new() };
-        self.write(&ready);
-        self.applies.extend(ready.snapshot.take().map(Apply::Restore));
-        self.raw().on_written(ready.number);
-        ready.messages_after_write
+        self.finish_writes(1)
+    }
+
+    /// Finishes the oldest `count` writes and reports them as one: the messages that waited for them.
+    pub fn finish_writes(&mut self, count: usize) -> Vec<Envelope> {
+        let finished: Vec<_> = self.writes.drain(..count.min(self.writes.len())).collect();
+        let Some(last) = finished.last() else { return Vec::new() };
+        let number = last.number;
+        let mut sent = Vec::new();
+        for mut ready in finished {
+            self.write(&ready);
+            self.applies.extend(ready.snapshot.take().map(Apply::Restore));
+            sent.append(&mut ready.messages_after_write);
+        }
+        self.written = number;
+        self.raw().on_written(number);
+        sent
+    }
+
+    /// The number of the last write that was reported to be done in this life.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// Lets the state machine do the next thing that it was told to.
     pub fn finish_apply(&mut self) {
-        if let Some(index) = self.apply_next() {
+        self.finish_applies(1);
+    }
+
+    /// Lets the state machine do the next `count` things that it was told to, and reports them as one.
+    pub fn finish_applies(&mut self, count: usize) {
+        if let Some(index) = (0..count).filter_map(|_| self.apply_next()).last() {
             self.raw().on_applied(index);
         }
     }
@@ -197,6 +245,12 @@ impl Node {
         }
     }
 
+    /// How much the state machine was told to do and has not done.
+    #[must_use]
+    pub fn waiting_applies(&self) -> usize {
+        self.applies.len()
+    }
+
     /// Whether the disk or the state machine is behind.
     #[must_use]
     pub fn is_busy(&self) -> bool {
@@ -207,10 +261,19 @@ impl Node {
     pub fn crash(&mut self) {
         self.raw = None;
         self.writes.clear();
+        self.written = 0;
         self.applies.clear();
         self.disk.set_hard_state(self.synced);
         self.reads.clear();
         self.forwards.clear();
+        self.transfers.clear();
+    }
+
+    /// The process dies, and its disk is lost with it: what comes back is as new.
+    pub fn wipe(&mut self) {
+        self.crash();
+        self.disk = MemStorage::with_membership(self.founding.clone());
+        self.synced = HardState::default();
     }
 
     /// Starts again. The state machine was in memory only: it is what the snapshot holds.

@@ -1,7 +1,10 @@
 //! What clients are told of their proposals.
 
 use harness::{Cluster, envelope, kind};
-use quorate::{EntryId, ForwardId, ForwardOutcome, Message, NodeId, Proposal, ProposeError, Proposed};
+use quorate::{
+    ChangeStep, ConfChange, EntryId, ForwardId, ForwardOutcome, Message, NodeId, Proposal, ProposeError,
+    Proposed, RawNode, StepError,
+};
 
 fn outcomes(cluster: &mut Cluster, id: u64) -> Vec<ForwardOutcome> {
     cluster.node(id).forwards.drain(..).map(|forward| forward.outcome).collect()
@@ -120,4 +123,34 @@ fn i2_follower_that_starts_again_is_heard() {
     }
     cluster.settle();
     assert_eq!(cluster.applied(1), expected);
+}
+
+/// Elsewhere nodes gave messages to themselves to the transport.
+#[test]
+fn i5_nobody_sends_to_itself() {
+    // The harness's network takes no such message, so that the simulation looks out for it too.
+    for size in 1..=3 {
+        let mut cluster = Cluster::of(size);
+        cluster.elect(1);
+        for id in 1..=size {
+            cluster.propose(id, "a");
+            cluster.read(id);
+            cluster.settle();
+        }
+        assert_eq!(cluster.node(1).reads.len(), 1);
+        cluster.on(1, |raw| raw.transfer_leader(NodeId(1))).unwrap_err();
+        cluster.on(size, |raw| raw.transfer_leader(NodeId(size))).ok();
+        cluster.pass(2);
+        let leader = cluster.leader().unwrap();
+        let change = ConfChange::single(ChangeStep::AddVoter(NodeId(9)));
+        cluster.on(leader, |raw| raw.propose_conf_change(&change)).unwrap();
+        cluster.pass(2);
+        cluster.on(leader, RawNode::step_down);
+        cluster.pass(40);
+        assert_eq!(cluster.leader().is_some(), size > 1, "n9 does not run");
+    }
+    // And who is given one says so.
+    let mut cluster = Cluster::of(3);
+    cluster.step(envelope(1, 1, 1, Message::VoteResponse { granted: true, committed: None }));
+    assert!(matches!(cluster.refused.pop(), Some(StepError::Misdirected { .. })));
 }

@@ -1,7 +1,17 @@
 //! Flow control, and followers that get stuck.
 
 use harness::{Cluster, command, envelope, kind};
-use quorate::{LogIndex, Message, NodeId, ProgressState, ProposeError};
+use quorate::{
+    ChangeStep, ConfChange, ConfChangeError, Inflight, LogIndex, Message, NodeId, ProgressState,
+    ProposeError, Transition,
+};
+
+/// What is on its way to a follower whose log is known to agree.
+fn window(cluster: &Cluster, leader: u64, follower: u64) -> Inflight {
+    let state = cluster.progress(leader, follower).state;
+    let window = if let ProgressState::Replicate { inflight, .. } = state { Some(inflight) } else { None };
+    window.unwrap()
+}
 
 /// Elsewhere the count of uncommitted bytes leaked, until every proposal was refused.
 #[test]
@@ -33,20 +43,63 @@ fn h1_blank_entry_is_no_proposal() {
     assert_eq!((cluster.committed(1), cluster.status(1).uncommitted_bytes), (2, 0));
 }
 
-/// Elsewhere a window that was full when its messages were lost stayed full.
+/// And a change of membership, or the refusal of one, was counted otherwise than given back.
+#[test]
+fn h1_changes_of_membership_come_back_to_nothing() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    let there = ConfChange::of([ChangeStep::AddLearner(NodeId(4))], Transition::Implicit);
+    let back = ConfChange::single(ChangeStep::Remove(NodeId(4)));
+    for change in [&there, &back, &there, &back] {
+        cluster.on(1, |raw| raw.propose_conf_change(change)).unwrap();
+        let counted = cluster.status(1).uncommitted_bytes;
+        let refused = cluster.on(1, |raw| raw.propose_conf_change(change));
+        assert!(matches!(refused, Err(ConfChangeError::InFlight { .. })));
+        assert!(counted > 0 && cluster.status(1).uncommitted_bytes == counted);
+        cluster.settle();
+        assert_eq!(cluster.status(1).uncommitted_bytes, 0);
+    }
+}
+
+/// Elsewhere what had been on its way before the leader began to probe was counted still when it went on.
+#[test]
+fn h2_window_of_bytes_is_empty_after_a_reset() {
+    let mut cluster = Cluster::with_config(3, |config| {
+        config.max_inflight_bytes = 100;
+        config.max_message_bytes = 1;
+    });
+    cluster.elect(1);
+    for round in 0..5 {
+        cluster.lose("append_request");
+        (0..4)
+            .for_each(|_| assert!(cluster.on(1, |raw| raw.propose(command("weighs thirty bytes"))).is_ok()));
+        assert!(window(&cluster, 1, 2).is_full(), "round {round}");
+        cluster.on(1, |raw| raw.report_unreachable(NodeId(2)));
+        cluster.heal();
+        cluster.pass(3);
+        assert_eq!((window(&cluster, 1, 2).bytes(), window(&cluster, 1, 3).bytes()), (0, 0));
+    }
+    cluster.assert_agreement();
+}
+
+/// Elsewhere a window that was full when its messages were lost stayed full, or opened by one place a heartbeat.
 #[test]
 fn h3_and_h10_full_window_opens_after_losses() {
-    let mut cluster = Cluster::with_config(3, |config| config.max_inflight_messages = 2);
+    let mut cluster = Cluster::with_config(3, |config| {
+        config.max_inflight_messages = 2;
+        config.max_message_bytes = 1;
+    });
     cluster.elect(1);
     cluster.lose("append_request");
-    for text in ["a", "b", "c", "d"] {
+    let texts: Vec<_> = (0..40).map(|number| number.to_string()).collect();
+    for text in &texts {
         cluster.propose(1, text);
     }
-    assert!(!cluster.progress(1, 2).may_append());
+    assert!(window(&cluster, 1, 2).is_full());
     cluster.heal();
     cluster.pass(4);
     cluster.assert_agreement();
-    assert_eq!(cluster.applied(3), ["a", "b", "c", "d"]);
+    assert_eq!(cluster.applied(3), texts);
 }
 
 /// Elsewhere a follower that had all entries was probed for ever.
@@ -142,4 +195,26 @@ fn h5_any_kind_of_message_is_lost_for_a_while() {
         cluster.assert_agreement();
         assert!(cluster.network.take(|m| kind(m) != "heartbeat").is_empty());
     }
+}
+
+/// Elsewhere a leader that had met with errors went on hesitating when all was well again.
+#[test]
+fn h9_burst_of_errors_leaves_no_trace() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    cluster.network.cut(NodeId(1), NodeId(2));
+    for _ in 0..100 {
+        cluster.propose(1, "during the errors");
+        cluster.on(1, |raw| raw.report_unreachable(NodeId(2)));
+        cluster.on(1, |raw| raw.report_snapshot(NodeId(2), false));
+        cluster.settle();
+    }
+    cluster.heal();
+    cluster.pass(2);
+    for number in 1..=3 {
+        cluster.propose(1, "afterwards");
+        assert_eq!(window(&cluster, 1, 2).len(), number, "each leaves at once, and waits for none");
+    }
+    cluster.settle();
+    cluster.assert_agreement();
 }

@@ -1,9 +1,9 @@
 //! Restarts: what a crash leaves, and what a node makes of it.
 
-use harness::{Cluster, envelope, kind, log_of};
+use harness::{Cluster, envelope, kind, log_of, run_after};
 use quorate::{
     Config, EntryId, HardState, LogIndex, MemStorage, Message, NewError, NodeId, RawNode, ReadOutcome,
-    StepError, Term,
+    StepError, Storage, Term,
 };
 use slog::{Discard, Logger, o};
 
@@ -57,8 +57,14 @@ fn c14_read_after_the_commit_index_was_lost() {
     cluster.crash(1);
     cluster.restart(1);
     assert!(cluster.committed(1) < 2, "the commit index need not be durable");
-    cluster.elect(1);
+    cluster.hold_writes(1);
+    cluster.on(1, RawNode::campaign).unwrap();
+    while !cluster.leads(1) {
+        cluster.finish_write(1);
+    }
     cluster.read(1);
+    assert!(cluster.node(1).reads.is_empty(), "it leads, and does not know yet what is committed");
+    cluster.finish_writes(1);
     let read = cluster.node(1).reads.pop().expect("alone, it need not ask");
     assert_eq!(read.outcome, ReadOutcome::At(LogIndex(3)));
     assert_eq!(cluster.applied(1), ["a"]);
@@ -77,10 +83,17 @@ fn c15_only_the_commit_index_need_not_be_durable() {
     cluster.node(2).take_ready(|ready| {
         assert!(ready.hard_state.is_some() && !ready.must_sync, "the commit index can be learned again");
     });
-    let vote = Message::VoteRequest { last: EntryId::new(1, 9), priority: 0, transfer: false };
+    let vote =
+        Message::VoteRequest { last: EntryId::new(1, 9), priority: 0, committed: None, transfer: false };
     cluster.tick(3, 10);
     cluster.node(3).raw().step(envelope(2, 3, 2, vote)).unwrap();
     cluster.node(3).take_ready(|ready| assert!(ready.must_sync && ready.entries.is_empty()));
+    // Also a vote in a term that is on disk already.
+    cluster.restart_with(3, 3, None, 0);
+    let vote =
+        Message::VoteRequest { last: EntryId::new(1, 9), priority: 0, committed: None, transfer: false };
+    cluster.node(3).raw().step(envelope(2, 3, 3, vote)).unwrap();
+    cluster.node(3).take_ready(|ready| assert!(ready.must_sync && ready.hard_state.is_some()));
 }
 
 /// Elsewhere killing all nodes at once lost what clients had been told was done.
@@ -126,10 +139,41 @@ fn c22_read_at_a_node_that_came_back() {
     cluster.settle();
     cluster.crash(3);
     cluster.restart(3);
-    assert_eq!(cluster.applied(3), [] as [&str; 0]);
+    cluster.hold_writes(3);
     cluster.pass(1);
     cluster.read(3);
     cluster.settle();
-    assert_eq!(cluster.node(3).reads.pop().unwrap().outcome, ReadOutcome::At(LogIndex(2)));
+    assert_eq!(cluster.applied(3), [] as [&str; 0], "its state machine is slow");
+    assert_eq!(
+        cluster.node(3).reads.pop().unwrap().outcome,
+        ReadOutcome::At(LogIndex(2)),
+        "and is waited for"
+    );
+    cluster.finish_writes(3);
     assert_eq!(cluster.applied(3), ["a"]);
+}
+
+/// Elsewhere a log in several files was cut wrongly when more than the last of them had to go, or while one of them was
+/// still being written.
+#[test]
+fn c23_tail_is_replaced_over_several_writes_under_way() {
+    let append = |from, term, previous, entries| {
+        envelope(from, 1, term, Message::AppendRequest { previous, entries, commit: LogIndex::ZERO })
+    };
+    let on_disk: [&[u64]; 5] = [&[], &[1, 1], &[1, 1, 1], &[1, 1, 1, 1, 1], &[1, 2]];
+    for (written, expected) in on_disk.into_iter().enumerate() {
+        let mut cluster = Cluster::of(3);
+        cluster.hold_writes(1);
+        cluster.step(append(2, 1, EntryId::ZERO, run_after(0, &[1, 1])));
+        cluster.step(append(2, 1, EntryId::new(1, 2), run_after(2, &[1])));
+        cluster.step(append(2, 1, EntryId::new(1, 3), run_after(3, &[1, 1])));
+        cluster.step(append(3, 2, EntryId::new(1, 1), run_after(1, &[2])));
+        (0..written).for_each(|_| cluster.finish_write(1));
+        cluster.crash(1);
+        cluster.restart(1);
+        assert_eq!(cluster.terms(1), expected, "after {written} writes");
+        let entries = cluster.node(1).disk().entries(LogIndex(1), LogIndex(5), usize::MAX);
+        assert_eq!(entries.unwrap_or_default(), log_of(expected));
+        assert_eq!(cluster.status(1).last_index, cluster.last_on_disk(1).index);
+    }
 }

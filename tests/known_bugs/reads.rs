@@ -58,7 +58,38 @@ fn f2_old_answers_release_no_new_read() {
     assert_eq!(outcomes(&mut cluster, 1), [ReadOutcome::Lost]);
 }
 
-/// Elsewhere the reads of a leader that was replaced were answered, or never ended.
+/// Elsewhere a question that came again brought the queue of reads into disorder, and with it what an answer confirms.
+#[test]
+fn f2_question_that_comes_twice() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    cluster.read(3);
+    let question = cluster.network.take(|m| kind(m) == "read_index").pop().unwrap();
+    cluster.step(question.clone());
+    cluster.deliver(|m| kind(m) == "heartbeat");
+    let mut answers = cluster.network.take(|m| kind(m) == "heartbeat_response");
+    let late = answers.pop().unwrap();
+    answers.into_iter().for_each(|answer| cluster.step(answer));
+    cluster.deliver(|m| kind(m) == "read_index_response");
+    assert_eq!(outcomes(&mut cluster, 3), [ReadOutcome::At(LogIndex(1))]);
+
+    cluster.isolate(1);
+    cluster.tick(2, 10);
+    cluster.tick(3, 10);
+    cluster.lose_in_flight();
+    cluster.elect(2);
+    cluster.propose(2, "unknown to n1");
+    cluster.settle();
+    cluster.step(question);
+    cluster.read(1);
+    cluster.network.heal();
+    cluster.lose("heartbeat");
+    cluster.step(late);
+    assert_eq!(outcomes(&mut cluster, 1), [], "nobody has confirmed that n1 still leads");
+    assert!(cluster.network.in_flight.is_empty(), "nor is n3 answered");
+}
+
+/// Reads that begin together are confirmed together, by a round of heartbeats that is sent after them.
 #[test]
 fn f2_reads_that_share_a_round_are_all_confirmed_by_it() {
     let mut cluster = Cluster::of(3);
@@ -123,4 +154,60 @@ fn f10_reads_in_clusters_of_one_two_and_four() {
         }
         assert_eq!(outcomes(&mut cluster, 1), [ReadOutcome::At(LogIndex(1))]);
     }
+}
+
+/// Here, until it was read closely: a leader without CheckQuorum that was cut off kept its clients waiting for ever.
+#[test]
+fn f6_reads_of_a_leader_that_nobody_answers() {
+    let mut cluster = Cluster::with_config(3, |config| config.check_quorum = false);
+    cluster.elect(1);
+    cluster.isolate(1);
+    cluster.read(1);
+    cluster.tick(1, 15);
+    assert!(cluster.leads(1));
+    assert_eq!(outcomes(&mut cluster, 1), [ReadOutcome::Lost]);
+
+    // Also those that wait for the first commit of the term.
+    let mut new = Cluster::with_config(3, |config| config.check_quorum = false);
+    new.lose("append_request");
+    new.elect(1);
+    new.read(1);
+    new.tick(1, 15);
+    assert!(new.leads(1));
+    assert_eq!(outcomes(&mut new, 1), [ReadOutcome::Lost]);
+    assert_eq!(new.status(1).pending_reads, 0);
+}
+
+/// Here, until it was read closely: a leader that could not commit took on reads without end.
+#[test]
+fn f8_reads_beyond_the_bound_are_refused() {
+    let mut cluster = Cluster::with_config(3, |config| config.max_pending_reads = 3);
+    cluster.lose("append_accepted");
+    cluster.elect(1);
+    cluster.read(1);
+    for _ in 0..3 {
+        cluster.read(3);
+    }
+    cluster.settle();
+    assert_eq!(
+        (cluster.status(1).pending_reads, cluster.status(3).pending_reads),
+        (3, 3),
+        "of n3's, two are taken on"
+    );
+    for id in [1, 3] {
+        assert_eq!(cluster.on(id, RawNode::read_index), Err(ReadError::Busy { pending: 3 }));
+    }
+    cluster.heal();
+    cluster.pass(3);
+    assert_eq!(outcomes(&mut cluster, 1), [ReadOutcome::At(LogIndex(1))]);
+    assert_eq!(outcomes(&mut cluster, 3), [ReadOutcome::At(LogIndex(1)); 2]);
+    cluster.pass(15);
+    assert_eq!(outcomes(&mut cluster, 3), [ReadOutcome::Lost], "it was not taken on, and is asked again");
+    assert_eq!(cluster.status(1).pending_reads, 0);
+    // Those that wait for a round are counted too.
+    cluster.isolate(1);
+    for _ in 0..3 {
+        cluster.read(1);
+    }
+    assert_eq!(cluster.on(1, RawNode::read_index), Err(ReadError::Busy { pending: 3 }));
 }

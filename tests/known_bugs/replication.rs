@@ -1,7 +1,10 @@
 //! Replication and commitment.
 
-use harness::{Cluster, envelope, kind, run_after};
-use quorate::{Entries, EntryId, LogIndex, Message, NodeId, ProgressState};
+use harness::{Cluster, Node, Pace, envelope, kind, run_after};
+use quorate::{
+    Config, Entries, EntryId, HardState, LogIndex, MemStorage, Message, NodeId, ProgressState, StepError,
+    Term,
+};
 
 fn append(
     from: u64,
@@ -49,13 +52,36 @@ fn b2_append_that_comes_again_removes_nothing() {
     let mut cluster = cluster_with(&[]);
     cluster.propose(1, "a");
     let old: Vec<_> = cluster.network.in_flight.iter().filter(|m| m.to == NodeId(2)).cloned().collect();
-    cluster.settle();
     cluster.propose(1, "b");
-    // "b" is on n2's disk, and nobody knows that it is committed.
     cluster.deliver(|m| m.to == NodeId(2));
+    assert_eq!(
+        (cluster.terms(2), cluster.committed(2)),
+        (vec![1, 1, 1], 1),
+        "only the blank entry is committed"
+    );
+    cluster.take_said();
     old.into_iter().for_each(|message| cluster.step(message));
     assert_eq!(cluster.terms(2), [1, 1, 1]);
     assert_eq!(cluster.status(2).durable, LogIndex(3));
+    assert_eq!(
+        cluster.take_said(),
+        ["n2@1 → n1 AppendAccepted matched=2"],
+        "of \"b\" the old append says nothing"
+    );
+}
+
+/// And from the very first entry on, before which there is nothing.
+#[test]
+fn b2_no_old_append_removes_anything() {
+    let log = [1, 1, 2, 2];
+    for (first, last) in (0..4).flat_map(|first| (first..=4).map(move |last| (first, last))) {
+        let mut cluster = Cluster::with_logs(&[&log, &[], &[]]);
+        let before = first as u64;
+        let previous = run_after(0, &log[..first]).last_id().unwrap_or_default();
+        cluster.step(append(2, 1, 2, previous, run_after(before, &log[first..last]), 0));
+        assert_eq!((cluster.terms(1), cluster.status(1).durable), (log.to_vec(), LogIndex(4)));
+        assert_eq!(cluster.take_said(), [format!("n1@2 → n2 AppendAccepted matched={last}")]);
+    }
 }
 
 /// Elsewhere a probe whose previous entry was compacted had term 0, which "matched" beyond the follower's log.
@@ -129,6 +155,19 @@ fn b7_acknowledgement_from_before_a_reset() {
     assert_eq!(cluster.committed(1), 4, "and c is sent again");
 }
 
+/// And one that is as old as an earlier office of the same leader, for what its follower has lost since.
+#[test]
+fn b7_acknowledgement_from_an_earlier_office() {
+    // n1 and n2 had 3@1, which n2 acknowledged; then n3 led, and replaced it on n2.
+    let mut cluster = Cluster::with_logs(&[&[1, 1, 1], &[1, 1, 2], &[1, 1, 2], &[1, 1], &[1, 1]]);
+    let late = envelope(2, 1, 1, Message::AppendAccepted { matched: LogIndex(3) });
+    cluster.partition(&[&[1, 4, 5], &[2, 3]]);
+    cluster.restart_with(1, 2, None, 0);
+    cluster.elect(1);
+    cluster.step(late);
+    assert_eq!(cluster.progress(1, 2).matched, LogIndex::ZERO);
+}
+
 /// Elsewhere a leader that became a follower let the new leader replace what it had committed.
 #[test]
 fn b9_committed_entries_outlive_the_office() {
@@ -137,6 +176,37 @@ fn b9_committed_entries_outlive_the_office() {
     assert_eq!((cluster.terms(1), cluster.committed(1)), (vec![1, 1], 2));
     cluster.step(append(2, 1, 2, EntryId::new(1, 1), run_after(1, &[2]), 0));
     assert_eq!((cluster.terms(1), cluster.committed(1)), (vec![1, 1], 2));
+}
+
+/// Elsewhere fuzzing found appends that made a follower read beyond the end of its log, or of the message.
+#[test]
+fn b11_any_append_is_survived() {
+    let mut cluster = Cluster::of(3);
+    let runs: [&[u64]; 7] = [&[], &[1], &[2], &[3], &[1, 1], &[1, 2, 3, 3], &[9]];
+    for previous in (0..=5).chain([u64::MAX]) {
+        for term in [0, 1, 2, 3, 9, u64::MAX] {
+            for commit in (0..=8).chain([u64::MAX]) {
+                // Also runs that do not follow the entry that they are said to follow.
+                for (before, terms) in (0..=5).flat_map(|before| runs.map(|terms| (before, terms))) {
+                    *cluster.node(1) = follower();
+                    let entries = run_after(before, terms);
+                    cluster.step(append(2, 1, 3, EntryId::new(term, previous), entries, commit));
+                    assert_eq!(cluster.terms(1)[0], 1, "what is committed stays");
+                    cluster.take_said();
+                }
+            }
+        }
+    }
+    let is_refusal = |error: &StepError| matches!(error, StepError::MalformedAppend { .. });
+    assert!(!cluster.refused.is_empty() && cluster.refused.iter().all(is_refusal));
+}
+
+/// With entries of the terms 1, 1 and 2, of which the first is committed.
+fn follower() -> Node {
+    let disk = MemStorage::with_voters((1..=3).map(NodeId));
+    disk.append(&run_after(0, &[1, 1, 2])).unwrap();
+    disk.set_hard_state(HardState { term: Term(2), vote: None, commit: LogIndex(1) });
+    Node::new(Config::new(NodeId(1), 1), disk, Pace::AtOnce)
 }
 
 /// Elsewhere an append from below the compacted log brought the follower down.
@@ -186,10 +256,19 @@ fn b18_follower_that_lost_its_log_is_asked_with_each_heartbeat() {
     let mut cluster = cluster_with(&["a", "b"]);
     cluster.crash(3);
     // A new disk under an old id: not allowed, and yet nobody must spin.
-    let disk = quorate::MemStorage::with_voters((1..=3).map(NodeId));
-    *cluster.node(3) = harness::Node::new(quorate::Config::new(NodeId(3), 9), disk, harness::Pace::AtOnce);
+    let disk = MemStorage::with_voters((1..=3).map(NodeId));
+    *cluster.node(3) = Node::new(Config::new(NodeId(3), 9), disk, Pace::AtOnce);
     cluster.propose(1, "c");
     // That this settles at all is the point.
     cluster.pass(5);
     assert!(matches!(cluster.progress(1, 3).state, ProgressState::Probe { .. }));
+}
+
+/// And one whose messages ended before the place where the logs part said the same for ever, and was agreed with.
+#[test]
+fn b18_logs_part_beyond_the_first_message() {
+    let logs: [&[u64]; 3] = [&[1, 1, 1, 1, 3], &[1, 1, 1, 1, 3], &[1, 1, 1, 2]];
+    let mut cluster = Cluster::with_logs_and_config(&logs, |config| config.max_message_bytes = 1);
+    cluster.elect(1);
+    assert_eq!(cluster.terms(3), [1, 1, 1, 1, 3, 4]);
 }

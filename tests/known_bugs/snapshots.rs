@@ -1,21 +1,25 @@
 //! Snapshots and compaction.
 
 use bytes::Bytes;
-use harness::{Cluster, envelope, kind, run_after};
+use harness::{Cluster, add_learner, envelope, kind, run_after};
 use quorate::{
-    CampaignError, EntryId, ForwardOutcome, LogIndex, Membership, Message, NodeId, ProgressState, RawNode,
-    Snapshot,
+    CampaignError, Config, EntryId, Envelope, ForwardOutcome, LogIndex, Membership, Message, NodeId,
+    ProgressState, RawNode, Snapshot, StepError,
 };
 
-fn snapshot(from: u64, to: u64, term: u64, last: EntryId) -> quorate::Envelope {
+fn snapshot(from: u64, to: u64, term: u64, last: EntryId) -> Envelope {
     let membership = Membership::of_voters((1..=3).map(NodeId));
     let snapshot = Snapshot { last, membership, data: Bytes::copy_from_slice(&7_u64.to_be_bytes()) };
     envelope(from, to, term, Message::SnapshotRequest { snapshot: Box::new(snapshot) })
 }
 
-/// Three nodes that read old entries from disk, so that what is compacted is gone.
+/// Old entries are read from disk, so that what is compacted is gone.
+fn forget(config: &mut Config) {
+    (config.snapshot_ticks, config.max_log_bytes_in_memory) = (20, 0);
+}
+
 fn forgetful() -> Cluster {
-    Cluster::with_config(3, |config| (config.snapshot_ticks, config.max_log_bytes_in_memory) = (20, 0))
+    Cluster::with_config(3, forget)
 }
 
 /// n1 leads and has compacted its log; n3 has none of it and can be reached again.
@@ -114,8 +118,15 @@ fn d4_no_entries_to_apply_beside_a_snapshot() {
 #[test]
 fn d5_conflicting_entries_below_a_snapshot() {
     let mut cluster = Cluster::with_logs(&[&[1, 2, 2, 2, 2, 2], &[1], &[1]]);
+    // A crash finds all of it on disk, or nothing.
+    cluster.hold_writes(1);
     cluster.step(snapshot(2, 1, 3, EntryId::new(3, 4)));
-    assert_eq!(cluster.last_on_disk(1), EntryId::new(3, 4));
+    cluster.crash(1);
+    cluster.restart(1);
+    assert_eq!((cluster.terms(1), cluster.committed(1)), (vec![1, 2, 2, 2, 2, 2], 0));
+    cluster.step(snapshot(2, 1, 3, EntryId::new(3, 4)));
+    cluster.finish_write(1);
+    assert_eq!(cluster.last_on_disk(1), EntryId::new(3, 4), "what followed in term 2 is gone, too");
     cluster.crash(1);
     cluster.restart(1);
     assert_eq!((cluster.terms(1), cluster.committed(1)), (vec![], 4));
@@ -131,6 +142,47 @@ fn d6_snapshot_that_contradicts_the_commit() {
     cluster.settle();
     cluster.step(snapshot(2, 1, 9, EntryId::new(8, 2)));
     assert_eq!((cluster.terms(1), cluster.committed(1)), (vec![1, 1], 2));
+    assert_eq!(cluster.applied(1), ["a"], "nothing was restored");
+}
+
+/// Elsewhere a leader whose whole log was compacted never found out where a follower stood that it did not know, or
+/// sent it one snapshot after another.
+#[test]
+fn d8_leader_without_entries_meets_an_unknown_follower() {
+    let mut cluster = Cluster::with_spares_and_config(3, 1, forget);
+    cluster.elect(1);
+    cluster.propose(1, "a");
+    cluster.settle();
+    cluster.isolate(4);
+    cluster.change(1, [add_learner(4)]);
+    cluster.settle();
+    for id in 1..=3 {
+        cluster.compact(id);
+        assert_eq!(cluster.terms(id), [], "nothing is left of n{id}'s log");
+    }
+    cluster.heal();
+    assert_eq!(snapshots_sent(&mut cluster, 20), 1);
+    assert!(matches!(cluster.progress(1, 4).state, ProgressState::Replicate { .. }));
+    cluster.assert_agreement();
+    // A new leader knows nothing of anybody, and all of them have what it has.
+    cluster.succeed(1, 2);
+    cluster.heal();
+    assert_eq!(snapshots_sent(&mut cluster, 20), 0);
+    cluster.assert_agreement();
+}
+
+/// What the leader's ticks send to the others, who get it all.
+fn snapshots_sent(cluster: &mut Cluster, ticks: u32) -> usize {
+    let mut sent = 0;
+    let leader = cluster.leader().unwrap();
+    for _ in 0..ticks {
+        cluster.tick(leader, 1);
+        while !cluster.network.in_flight.is_empty() {
+            sent += cluster.network.in_flight.iter().filter(|m| kind(m) == "snapshot_request").count();
+            cluster.deliver(|_| true);
+        }
+    }
+    sent
 }
 
 /// Elsewhere a proposal that waited below a snapshot hung, or brought the node down.
@@ -150,6 +202,54 @@ fn d10_proposal_disappears_into_a_snapshot() {
     assert_eq!(outcomes, [ForwardOutcome::Unknown]);
 }
 
+/// Elsewhere a snapshot that was still on its way from an earlier time in office was taken for the present one.
+#[test]
+fn d13_snapshot_of_an_earlier_term_in_office() {
+    let mut cluster = n3_needs_a_snapshot();
+    let old = hold_snapshot(&mut cluster);
+    cluster.isolate(3);
+    for (former, next) in [(1, 2), (2, 1)] {
+        cluster.on(former, RawNode::step_down);
+        cluster.on(next, RawNode::forget_leader);
+        cluster.elect(next);
+    }
+    cluster.compact(1);
+    cluster.heal();
+    let new = hold_snapshot(&mut cluster);
+    assert_eq!((old.term.0, new.term.0), (1, 3));
+    // The old one arrives, and its transport says so.
+    cluster.step(old);
+    assert_eq!(cluster.status(3).last_index, LogIndex(1), "n3 is in a newer term");
+    cluster.on(1, |raw| raw.report_snapshot(NodeId(3), true));
+    cluster.settle();
+    assert_eq!(cluster.progress(1, 3).matched, LogIndex::ZERO);
+    cluster.step(new);
+    cluster.pass(5);
+    assert!(matches!(cluster.progress(1, 3).state, ProgressState::Replicate { .. }));
+    cluster.assert_agreement();
+}
+
+/// The snapshot that n1 sends to n3, which does not get it.
+fn hold_snapshot(cluster: &mut Cluster) -> Envelope {
+    let mut tick = || {
+        cluster.tick(1, 1);
+        while cluster.deliver(|m| kind(m) != "snapshot_request") > 0 {}
+        cluster.network.take(|_| true).pop()
+    };
+    (0..10).find_map(|_| tick()).unwrap()
+}
+
+/// Elsewhere half of a snapshot that was refused stayed unread, and was taken for what came next.
+#[test]
+fn d14_refused_snapshot_leaves_nothing_behind() {
+    let mut cluster = Cluster::of(3);
+    cluster.step(snapshot(2, 1, 1, EntryId::new(9, 5)));
+    assert!(matches!(cluster.refused[..], [StepError::MalformedSnapshot { .. }]));
+    assert_eq!((cluster.take_said(), cluster.status(1).last_index), (vec![], LogIndex::ZERO));
+    cluster.step(snapshot(2, 1, 1, EntryId::new(1, 4)));
+    assert_eq!(cluster.take_said(), ["n1@1 → n2 AppendAccepted matched=4"]);
+}
+
 /// Elsewhere a node voted, or stood for election, with a log that it was just replacing.
 #[test]
 fn d15_nobody_is_elected_while_installing() {
@@ -162,11 +262,14 @@ fn d15_nobody_is_elected_while_installing() {
         3,
         1,
         2,
-        Message::VoteRequest { last: EntryId::new(1, 9), priority: 0, transfer: false },
+        Message::VoteRequest { last: EntryId::new(1, 9), priority: 0, committed: None, transfer: false },
     ));
     cluster.finish_writes(1);
     let said = cluster.take_said();
-    assert_eq!(said, ["n1@1 → n2 AppendAccepted matched=5", "n1@2 → n3 VoteResponse granted=false"]);
+    assert_eq!(
+        said,
+        ["n1@1 → n2 AppendAccepted matched=5", "n1@2 → n3 VoteResponse granted=false committed=5@1"]
+    );
 }
 
 /// Elsewhere two snapshots under way at once left the first one's end for the second one's.

@@ -1,15 +1,14 @@
-//! The clients: what they were promised, and whether it was true.
+//! The clients who propose: what they were promised, and whether it was true.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use harness::Node;
-use quorate::{
-    Entry, EntryId, ForwardId, ForwardOutcome, LogIndex, NodeId, ProposeError, Proposed, ReadId, ReadOutcome,
-    Ready,
-};
+use quorate::{Entry, EntryId, EntryKind, ForwardId, ForwardOutcome, NodeId, ProposeError, Proposed, Ready};
 
-/// All proposals and reads, of all nodes' clients. Each proposal begins with a number of its own.
+use crate::{counts::Counts, world::World};
+
+/// All proposals, of all nodes' clients. Each begins with a number of its own.
 #[derive(Default)]
 pub(crate) struct Clients {
     next: u64,
@@ -18,17 +17,15 @@ pub(crate) struct Clients {
     refused: BTreeSet<u64>,
     /// Where each proposal was seen in a log.
     seen: BTreeMap<u64, EntryId>,
-    /// What each read must not fall short of.
-    reads: BTreeMap<(NodeId, ReadId), LogIndex>,
 }
 
 fn number_of(entry: &Entry) -> Option<u64> {
-    entry.data.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+    let number = entry.data.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
+    number.filter(|_| entry.kind == EntryKind::Normal)
 }
 
 impl Clients {
-    /// A client proposes something at a node.
-    pub(crate) fn propose(&mut self, node: &mut Node, padding: usize) -> Option<Proposed> {
+    fn propose(&mut self, node: &mut Node, padding: usize) -> Result<Proposed, ProposeError> {
         self.next += 1;
         let number = self.next;
         let data: Vec<u8> = number.to_be_bytes().into_iter().chain(std::iter::repeat_n(0, padding)).collect();
@@ -40,32 +37,17 @@ impl Clients {
             Ok(Proposed::Forwarded(id)) => {
                 assert!(self.forwarded.insert((node.id(), id), number).is_none(), "{id:?} is used twice");
             }
-            Err(ProposeError::NoLeader | ProposeError::Busy { .. }) => {
+            Err(ProposeError::TooLarge { .. }) => panic!("nothing is wrong with the proposal"),
+            Err(_) => {
                 self.refused.insert(number);
             }
-            Err(error) => panic!("nothing is wrong with the proposal: {error}"),
         }
-        proposed.ok()
-    }
-
-    /// A client begins to read at a node, when so much is `committed`.
-    pub(crate) fn read(&mut self, node: &mut Node, committed: LogIndex) {
-        if let Ok(id) = node.raw().read_index() {
-            assert!(self.reads.insert((node.id(), id), committed).is_none(), "{id:?} is used twice");
-        }
+        proposed
     }
 
     /// A node's clients are told something.
-    pub(crate) fn on_ready(&mut self, node: NodeId, ready: &Ready) {
+    pub(crate) fn on_ready(&mut self, node: NodeId, ready: &Ready, counts: &mut Counts) {
         ready.entries.iter().flat_map(|run| run.iter()).for_each(|entry| self.on_entry(entry));
-        for read in &ready.reads {
-            let Some(committed) = self.reads.remove(&(node, read.id)) else {
-                panic!("{:?} ends, but was not begun, or ended before", read.id)
-            };
-            if let ReadOutcome::At(index) = read.outcome {
-                assert!(index >= committed, "a stale read: {index} was confirmed, {committed} was committed");
-            }
-        }
         for forward in &ready.forwards {
             let Some(number) = self.forwarded.remove(&(node, forward.id)) else {
                 panic!("{:?} ends, but was not begun, or ended before", forward.id)
@@ -73,12 +55,14 @@ impl Clients {
             match forward.outcome {
                 ForwardOutcome::Appended(id) => {
                     assert_eq!(self.seen.get(&number), Some(&id), "proposal {number} is elsewhere");
+                    counts.count("forwards appended");
                 }
                 ForwardOutcome::Refused => {
                     assert_eq!(self.seen.get(&number), None, "proposal {number} was refused, and appended");
                     self.refused.insert(number);
+                    counts.count("forwards refused");
                 }
-                ForwardOutcome::Unknown => {}
+                ForwardOutcome::Unknown => counts.count("forwards unknown"),
             }
         }
     }
@@ -94,10 +78,23 @@ impl Clients {
     /// A node died, and its clients with it.
     pub(crate) fn forget(&mut self, node: NodeId) {
         self.forwarded.retain(|(at, _), _| *at != node);
-        self.reads.retain(|(at, _), _| *at != node);
     }
 
     pub(crate) fn nobody_waits(&self) -> bool {
-        self.forwarded.is_empty() && self.reads.is_empty()
+        self.forwarded.is_empty()
+    }
+}
+
+impl World {
+    /// A client proposes something at a node. A refusal because of a transfer is true as long as one goes on.
+    pub(crate) fn propose(&mut self, at: usize, padding: usize) -> Option<Proposed> {
+        self.note(format_args!("{} propose", self.nodes[at].id()));
+        let proposed = self.clients.propose(&mut self.nodes[at], padding);
+        if let Err(ProposeError::TransferringLeadership { to }) = proposed {
+            let id = self.nodes[at].id();
+            assert!(self.handovers.may_be_under_way(id, to), "{id} hands over to {to} without being asked");
+            self.counts.count("proposals held back by a transfer");
+        }
+        proposed.ok()
     }
 }

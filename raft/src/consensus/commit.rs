@@ -37,6 +37,9 @@ impl Raft {
     /// The state machine has applied everything up to `index`.
     pub(super) fn on_applied(&mut self, index: LogIndex) {
         self.log.on_applied(index);
+        if !self.log.is_restoring() {
+            self.overtaken = None;
+        }
         self.leave_joint_if_due();
     }
 
@@ -54,6 +57,7 @@ impl Raft {
     pub(super) fn on_written(&mut self, number: u64) {
         self.log.on_written(number);
         self.count_own_vote(number);
+        self.on_vote_written(number);
         self.advance_commit(self.log.durable());
     }
 }

@@ -86,6 +86,13 @@ pub struct Config {
     /// always taken.
     pub max_uncommitted_bytes: usize,
 
+    /// How many reads may wait at this node to be confirmed by a quorum, or answered by the leader; beyond, it refuses
+    /// more, and a leader ignores those of its followers, which lose them after an election timeout. Default: 65,536.
+    ///
+    /// Each waits for an election timeout at most. Too small: bursts are refused. Too large: without a quorum, memory
+    /// fills; each takes about 100 bytes.
+    pub max_pending_reads: usize,
+
     /// The largest proposal, in bytes; larger ones are refused. Default: 8 MiB.
     pub max_entry_bytes: usize,
 
@@ -161,6 +168,7 @@ impl Config {
             max_inflight_messages: 256,
             max_inflight_bytes: 16 << 20,
             max_uncommitted_bytes: 64 << 20,
+            max_pending_reads: 65_536,
             max_entry_bytes: 8 << 20,
             max_committed_bytes_per_ready: 16 << 20,
             max_log_bytes_in_memory: 1 << 20,
@@ -183,6 +191,7 @@ impl Config {
             ("snapshot_ticks", self.snapshot_ticks as usize),
             ("max_inflight_messages", self.max_inflight_messages),
             ("max_entry_bytes", self.max_entry_bytes),
+            ("max_pending_reads", self.max_pending_reads),
         ];
         if let Some((name, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
             return Err(ConfigError::Zero(name));

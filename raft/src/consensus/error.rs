@@ -180,6 +180,12 @@ pub enum ReadError {
     /// Nobody is known to lead: an election is under way, or this node is cut off.
     #[error("no leader is known: try again after an election timeout")]
     NoLeader,
+    /// Too many reads wait to be confirmed ([`Config::max_pending_reads`](super::Config::max_pending_reads)).
+    #[error("{pending} reads wait already: try again in a moment, and see whether a quorum is up")]
+    Busy {
+        /// How many wait.
+        pending: usize,
+    },
 }
 
 /// Why this node does not stand for election.
@@ -198,6 +204,11 @@ pub enum CampaignError {
     /// The leader's lease may rest on this node ([`Config::lease_reads`](super::Config::lease_reads)).
     #[error("the leader was heard of lately, and may have a lease: wait for an election timeout")]
     BoundByLease,
+    /// A leader knew entries to be committed here that are not: this node's storage has lost them, and perhaps votes.
+    #[error(
+        "entries that this node had acknowledged are gone: remove it from the cluster, and add it under a new id"
+    )]
+    LostEntries,
     /// A snapshot from the leader is being written.
     #[error("a snapshot is being installed: wait until it is written")]
     InstallingSnapshot,
@@ -244,19 +255,29 @@ pub enum StepError {
         /// The sender's term.
         term: Term,
     },
+    /// A snapshot of a cluster in which nobody votes, and which could change nothing about it.
+    #[error("{from} sent a snapshot up to entry {last} without a voter in its membership")]
+    SnapshotWithoutVoters {
+        /// Who sent it.
+        from: NodeId,
+        /// The last entry of the snapshot.
+        last: EntryId,
+    },
     /// An answer from a node that this one does not know: a stranger, or a member that was removed.
     #[error("{from} answers, but does not belong to the cluster")]
     UnknownPeer {
         /// Who sent it.
         from: NodeId,
     },
-    /// Somebody else claims to lead the term that this node leads.
+    /// Two nodes claim to lead one term (Figure 3, Election Safety).
     #[error(
-        "{from} claims to lead term {term}, as this node does: two nodes share an id, or one lost its disk"
+        "{from} claims to lead term {term}, as {leader} does: two nodes share an id, or one lost its disk"
     )]
     SecondLeader {
         /// Who claims it.
         from: NodeId,
+        /// Whom this node knows to lead it, perhaps itself.
+        leader: NodeId,
         /// The term in question.
         term: Term,
     },
@@ -282,7 +303,8 @@ pub enum StepError {
     },
     /// The leader's commit index is beyond what it could know this node to hold.
     #[error(
-        "{from} says that entry {commit} is committed here, but the log ends at {last}: entries were lost"
+        "{from} says that entry {commit} is committed here, but the log ends at {last}: entries were lost; \
+         remove this node from the cluster, and add it under a new id"
     )]
     CommitBeyondLog {
         /// Who sent it.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use slog::debug;
 
 use super::{
+    accepted_forwards::{Acceptance, LIFE_SHIFT},
     entries::Entries,
     entry::{EntryKind, ForwardId, Proposal},
     error::ProposeError,
@@ -89,16 +90,24 @@ impl Raft {
                 continue;
             }
             let id = ForwardId::from_context(&proposal.context);
-            let Role::Leader(leader) = &mut self.role else { return };
             if id.is_some_and(|id| id.origin != from) {
                 self.ignore(from, "propose", "it is another node's to pass on");
-            } else if id.is_some_and(|id| !leader.accepted.is_new(id)) {
-                self.ignore(from, "propose", "it came before");
-            } else if let Err(error) =
-                self.require_size(&proposal).and_then(|()| self.append_proposal(proposal))
-            {
-                debug!(self.logger, "{error} -> refuse a proposal from {from}");
-                refused.extend(id.map(|id| id.sequence));
+                continue;
+            }
+            let Role::Leader(leader) = &mut self.role else { return };
+            match id.map_or(Acceptance::New, |id| leader.accepted.take(id)) {
+                Acceptance::Seen => self.ignore(from, "propose", "it came before"),
+                Acceptance::TooManyLives => {
+                    debug!(self.logger, "{from} has started too often in this term -> refuse its proposal");
+                    refused.extend(id.map(|id| id.sequence));
+                }
+                Acceptance::New => {
+                    let appended = self.require_size(&proposal).and_then(|()| self.append_proposal(proposal));
+                    if let Err(error) = appended {
+                        debug!(self.logger, "{error} -> refuse a proposal from {from}");
+                        refused.extend(id.map(|id| id.sequence));
+                    }
+                }
             }
         }
         if !refused.is_empty() {
@@ -106,9 +115,6 @@ impl Raft {
         }
     }
 }
-
-/// The upper half of a sequence number tells the lives of its node apart, the lower half counts.
-const LIFE_SHIFT: u32 = 32;
 
 /// What a follower has passed on and not heard of yet.
 pub(super) struct PendingForwards {
@@ -184,107 +190,5 @@ impl PendingForwards {
 
     pub(super) fn take_ended(&mut self, ended: &mut Vec<Forward>) {
         ended.append(&mut self.ended);
-    }
-}
-
-/// Which passed-on proposals a leader has taken in its term.
-#[derive(Default)]
-pub(super) struct AcceptedForwards {
-    /// One for each life of a node, for what an earlier life passed on may still be on its way.
-    windows: Vec<((NodeId, u64), SequenceWindow)>,
-}
-
-impl AcceptedForwards {
-    /// Whether `id` comes for the first time; from now on it does not.
-    fn is_new(&mut self, id: ForwardId) -> bool {
-        let life = (id.origin, id.sequence >> LIFE_SHIFT);
-        match self.windows.iter_mut().find(|(other, _)| *other == life) {
-            Some((_, window)) => window.is_new(id.sequence),
-            None => {
-                self.windows.push((life, SequenceWindow::at(id.sequence)));
-                true
-            }
-        }
-    }
-}
-
-/// Which numbers of a sequence were seen, near its highest one.
-///
-/// A number far below it comes from a message so late that its sender has given up on it.
-struct SequenceWindow {
-    highest: u64,
-    /// A bit for each number: `number % SIZE`.
-    seen: Box<[u64; Self::WORDS]>,
-}
-
-impl SequenceWindow {
-    const WORDS: usize = 64;
-    const SIZE: u64 = 64 * 64;
-
-    fn at(sequence: u64) -> Self {
-        let mut window = Self { highest: sequence, seen: Box::new([0; Self::WORDS]) };
-        window.mark(sequence);
-        window
-    }
-
-    fn slot(sequence: u64) -> (usize, u64) {
-        let word = usize::from((sequence / 64 % 64).to_le_bytes()[0]);
-        (word, 1 << (sequence % 64))
-    }
-
-    fn mark(&mut self, sequence: u64) {
-        let (word, bit) = Self::slot(sequence);
-        self.seen[word] |= bit;
-    }
-
-    fn is_new(&mut self, sequence: u64) -> bool {
-        let ahead = sequence.wrapping_sub(self.highest);
-        if ahead == 0 {
-            return false;
-        }
-        if ahead < u64::MAX / 2 {
-            // The window moves on; what enters it was not seen yet.
-            for entering in 1..=ahead.min(Self::SIZE) {
-                let (word, bit) = Self::slot(sequence.wrapping_sub(entering - 1));
-                self.seen[word] &= !bit;
-            }
-            self.highest = sequence;
-        } else if self.highest.wrapping_sub(sequence) >= Self::SIZE {
-            return false;
-        }
-        let (word, bit) = Self::slot(sequence);
-        let is_new = self.seen[word] & bit == 0;
-        self.mark(sequence);
-        is_new
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn i2_a_proposal_is_new_once(start in any::<u64>(), steps in prop::collection::vec(0_u64..300, 1..200)) {
-            let mut window = SequenceWindow::at(start);
-            let mut seen = HashSet::from([start]);
-            for step in steps {
-                let sequence = start.wrapping_add(step);
-                prop_assert_eq!(window.is_new(sequence), seen.insert(sequence));
-            }
-        }
-    }
-
-    #[test]
-    fn a_number_from_far_below_is_taken_for_seen() {
-        let mut window = SequenceWindow::at(10_000);
-        assert!(!window.is_new(10_000 - SequenceWindow::SIZE));
-        assert!(window.is_new(10_001 - SequenceWindow::SIZE));
-        assert!(window.is_new(50_000));
-        assert!(!window.is_new(10_001));
     }
 }

@@ -22,6 +22,9 @@ impl Raft {
         if !exists || last.term > self.term || last.index > LogIndex::LAST {
             return Err(StepError::MalformedSnapshot { from: leader, last, term: self.term });
         }
+        if snapshot.membership.voters.incoming.voters().is_empty() {
+            return Err(StepError::SnapshotWithoutVoters { from: leader, last });
+        }
         let matched = if self.is_stale(&snapshot) {
             debug!(self.logger, "snapshot {last} holds nothing new -> ignore"; "commit" => %self.log.committed());
             self.log.committed()
@@ -32,7 +35,9 @@ impl Raft {
             last.index
         } else {
             info!(self.logger, "snapshot {last} is ahead of the log -> install it");
-            self.membership = snapshot.membership.clone();
+            let overtaken = std::mem::replace(&mut self.membership, snapshot.membership.clone());
+            // Of several that wait, the first has found the state machine where it still is.
+            self.overtaken.get_or_insert(overtaken);
             self.log.restore(snapshot);
             last.index
         };

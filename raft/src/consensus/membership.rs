@@ -65,16 +65,24 @@ impl Raft {
     /// Puts a committed change in force. Called once for each, in the order of the log.
     pub(super) fn apply_conf_change(&mut self, change: &ConfChange) -> Result<Membership, ChangeError> {
         if self.log.is_restoring() {
-            debug!(self.logger, "a snapshot has brought a later membership -> keep that"; "membership" => %self.membership);
-            return Ok(self.membership.clone());
+            return self.apply_overtaken_change(change);
         }
-        let membership = self.membership.after(change)?;
+        let membership = self.membership.after_committed(change)?;
         info!(self.logger, "a change of membership is committed -> put it in force";
             "membership" => %membership);
         self.membership = membership;
         self.adjust_progress();
         self.on_membership_changed();
         Ok(self.membership.clone())
+    }
+
+    /// A snapshot has come before this change was applied: what it says stays in force. But the state machine is still
+    /// where the change stands, and that is what a crash leaves if the snapshot is not written yet.
+    fn apply_overtaken_change(&mut self, change: &ConfChange) -> Result<Membership, ChangeError> {
+        let membership = self.overtaken.as_ref().unwrap_or(&self.membership).after(change)?;
+        debug!(self.logger, "a snapshot has brought a later membership -> keep that"; "membership" => %self.membership);
+        self.overtaken = Some(membership.clone());
+        Ok(membership)
     }
 
     /// New members get a progress, former ones lose theirs.

@@ -34,11 +34,17 @@ pub enum Message {
         last: EntryId,
         /// The sender's [`Config::priority`](super::Config::priority).
         priority: i64,
+        /// The last entry that the sender knows to be committed: a voter that refuses, and holds it too, may take it for
+        /// that.
+        committed: Option<EntryId>,
     },
     /// *Voter → pre-candidate.* The answer. A refusal carries the voter's own term.
     PreVoteResponse {
         /// Whether the voter would vote for the receiver.
         granted: bool,
+        /// With a refusal: the last entry that the voter knows to be committed. Whoever holds it too may take it for that,
+        /// and whatever change of membership it contains.
+        committed: Option<EntryId>,
     },
     /// *Candidate → voters.* "Vote for me" (Figure 2, RequestVote).
     VoteRequest {
@@ -46,6 +52,9 @@ pub enum Message {
         last: EntryId,
         /// The candidate's [`Config::priority`](super::Config::priority); the highest, if the leader asked it to stand.
         priority: i64,
+        /// The last entry that the sender knows to be committed: a voter that refuses, and holds it too, may take it for
+        /// that.
+        committed: Option<EntryId>,
         /// The leader itself asked the candidate to stand (§3.10 of the thesis), so its lease is no reason
         /// to refuse.
         transfer: bool,
@@ -54,6 +63,9 @@ pub enum Message {
     VoteResponse {
         /// Whether the receiver has the vote in this term.
         granted: bool,
+        /// With a refusal: the last entry that the voter knows to be committed. Whoever holds it too may take it for that,
+        /// and whatever change of membership it contains.
+        committed: Option<EntryId>,
     },
     /// *Leader → follower.* "After `previous` come `entries`" (Figure 2, AppendEntries).
     AppendRequest {
@@ -196,15 +208,20 @@ impl fmt::Display for Envelope {
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PreVoteRequest { last, priority } => {
-                write!(f, "PreVoteRequest last={last}{}", Priority(*priority))
+            Self::PreVoteRequest { last, priority, committed } => {
+                write!(f, "PreVoteRequest last={last}{}{}", Priority(*priority), Committed(*committed))
             }
-            Self::PreVoteResponse { granted } => write!(f, "PreVoteResponse granted={granted}"),
-            Self::VoteRequest { last, priority, transfer } => {
+            Self::PreVoteResponse { granted, committed } => {
+                write!(f, "PreVoteResponse granted={granted}{}", Committed(*committed))
+            }
+            Self::VoteRequest { last, priority, committed, transfer } => {
                 let transfer = if *transfer { " transfer" } else { "" };
-                write!(f, "VoteRequest last={last}{}{transfer}", Priority(*priority))
+                let (priority, committed) = (Priority(*priority), Committed(*committed));
+                write!(f, "VoteRequest last={last}{priority}{committed}{transfer}")
             }
-            Self::VoteResponse { granted } => write!(f, "VoteResponse granted={granted}"),
+            Self::VoteResponse { granted, committed } => {
+                write!(f, "VoteResponse granted={granted}{}", Committed(*committed))
+            }
             Self::AppendRequest { previous, entries, commit } => {
                 write!(f, "AppendRequest previous={previous} entries={entries} commit={commit}")
             }
@@ -223,6 +240,15 @@ impl fmt::Display for Message {
             Self::ReadIndex { .. } => f.write_str("ReadIndex"),
             Self::ReadIndexResponse { index, .. } => write!(f, "ReadIndexResponse index={index}"),
         }
+    }
+}
+
+/// Shown only if it says something.
+struct Committed(Option<EntryId>);
+
+impl fmt::Display for Committed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |committed| write!(f, " committed={committed}"))
     }
 }
 

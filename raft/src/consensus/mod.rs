@@ -94,6 +94,7 @@
 //! Byzantine faults. A message that no correct node sends is refused ([`StepError`]), but a peer that lies well
 //! can break agreement.
 
+mod accepted_forwards;
 mod commit;
 mod config;
 mod election;
@@ -111,6 +112,7 @@ pub mod quorum;
 mod raft;
 mod raw_node;
 mod read_index;
+mod reads;
 mod ready;
 mod replication;
 mod role;

@@ -11,7 +11,7 @@ use super::{
     log::Log,
     message::{Envelope, Message},
     quorum::Membership,
-    read_index::PendingReads,
+    reads::PendingReads,
     ready::{Leadership, Transfer},
     role::{Role, RoleKind},
     storage::{HardState, Storage},
@@ -26,6 +26,11 @@ pub(super) struct Raft {
     pub(super) vote: Option<NodeId>,
     pub(super) log: Log,
     pub(super) membership: Membership,
+    /// The term in which a leader knew more to be committed here than the log holds.
+    pub(super) lost_entries_in: Option<Term>,
+    /// While a snapshot from the leader waits to be restored: the membership at the place where the state machine
+    /// still is.
+    pub(super) overtaken: Option<Membership>,
 
     pub(super) role: Role,
     /// Ticks since this node was made.
@@ -35,6 +40,10 @@ pub(super) struct Raft {
     pub(super) election_elapsed: u32,
     /// When `election_elapsed` gets here, this node stands for election.
     pub(super) election_timeout: u32,
+    /// The write that makes the last vote for another node durable, until it is done.
+    pub(super) vote_write: Option<u64>,
+    /// With leases: until this tick the node votes for nobody, unless its leader wishes it.
+    pub(super) loyal_until: u64,
     /// Proposals and reads that this node passed on to a leader.
     pub(super) forwards: PendingForwards,
     pub(super) reads: PendingReads,
@@ -79,10 +88,15 @@ impl Raft {
             vote: initial.hard_state.vote,
             log,
             membership: initial.membership,
+            lost_entries_in: None,
+            overtaken: None,
             role: Role::Follower { leader: None },
             ticks: 0,
             election_elapsed: 0,
             election_timeout: config.election_ticks,
+            vote_write: None,
+            // Before a restart, it may have answered a heartbeat on which a leader's lease rests.
+            loyal_until: u64::from(config.election_ticks),
             forwards: PendingForwards::of_life(random.random()),
             reads: PendingReads::starting_at(random.random()),
             handed_over: None,
@@ -150,7 +164,7 @@ impl Raft {
     pub(super) fn tick(&mut self) {
         self.ticks += 1;
         self.forwards.tick(self.config.election_ticks);
-        self.reads.tick(self.config.election_ticks);
+        self.tick_reads();
         self.tick_handed_over();
         if self.is_leader() { self.tick_leader() } else { self.tick_election() }
     }

@@ -108,7 +108,8 @@ impl RawNode {
     }
 
     /// Puts a committed change in force, in its turn among the [committed](Ready::committed) entries, and before
-    /// the Ready is given back. Returns the membership now in force, which is to be kept with the state machine.
+    /// the Ready is given back. Returns the membership as of that entry, which is to be kept with the state machine; it
+    /// is in force, unless a snapshot has brought a later one meanwhile.
     ///
     /// # Errors
     /// [`ChangeError`] if it makes no sense in the present membership, which then stays. All nodes find the same.
@@ -138,10 +139,10 @@ impl RawNode {
     }
 
     /// Begins a linearizable read (thesis §6.4): a later [`Ready::reads`] tells which index the state machine
-    /// must have applied to answer it. Writes nothing to the log.
+    /// must have applied to answer it, or that the read was lost. Writes nothing to the log.
     ///
     /// # Errors
-    /// [`ReadError::NoLeader`] if nobody is known to lead.
+    /// [`ReadError`] if nobody is known to lead, or too many reads wait.
     pub fn read_index(&mut self) -> Result<ReadId, ReadError> {
         self.checked(Raft::read_index)
     }
@@ -152,7 +153,7 @@ impl RawNode {
     /// Linearizable only under the assumption on clocks that [`Config::lease_reads`] states.
     ///
     /// # Errors
-    /// [`ReadError`] if leases are off, or nobody is known to lead.
+    /// [`ReadError`] if leases are off, nobody is known to lead, or too many reads wait.
     pub fn read_lease(&mut self) -> Result<ReadId, ReadError> {
         self.checked(Raft::read_lease)
     }
@@ -200,16 +201,18 @@ impl RawNode {
     /// What this node wants done since the last Ready.
     ///
     /// # Errors
-    /// [`StorageError`] if the log cannot be read: stop the node.
+    /// [`StorageError`] if the log cannot be read: stop the node. If it is called again all the same, nothing is
+    /// missing from what it then returns.
     pub fn ready(&mut self) -> Result<Ready, StorageError> {
         let mut ready = self.spare.take().unwrap_or_default();
         self.checked(|raft| -> Result<(), StorageError> {
             raft.send_forwards();
+            // What can fail comes first: a Ready that fails takes nothing along that the next one would miss.
             raft.replicate()?;
+            raft.log.take_applicable(raft.config.max_committed_bytes_per_ready, &mut ready.committed)?;
             let write = raft.log.take_unwritten(&mut ready.entries);
             ready.number = write.number;
             ready.snapshot = write.snapshot;
-            raft.log.take_applicable(raft.config.max_committed_bytes_per_ready, &mut ready.committed)?;
             std::mem::swap(&mut raft.outbox.at_once, &mut ready.messages);
             std::mem::swap(&mut raft.outbox.after_write, &mut ready.messages_after_write);
             raft.reads.take_ended(&mut ready.reads);
@@ -287,6 +290,7 @@ impl RawNode {
             applied: raft.log.applied(),
             progress: progress.unwrap_or_default(),
             uncommitted_bytes: leader.map_or(0, |leader| leader.uncommitted_bytes),
+            pending_reads: raft.pending_reads(),
             ignored: raft.ignored,
         }
     }

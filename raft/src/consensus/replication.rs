@@ -183,6 +183,7 @@ impl Raft {
     pub(super) fn on_commit_notice(&mut self, from: NodeId, commit: LogIndex) -> Result<(), StepError> {
         let last = self.log.last_index();
         if commit > last {
+            self.lost_entries_in = Some(self.term);
             return Err(StepError::CommitBeyondLog { from, commit, last });
         }
         self.log.commit_to(commit);

@@ -2,10 +2,10 @@
 //! nothing of it outlives the role.
 
 use super::{
-    forward::AcceptedForwards,
+    accepted_forwards::AcceptedForwards,
     progress::ProgressSet,
     quorum::{Joint, VoteResult},
-    read_index::LeaderReads,
+    reads::LeaderReads,
     transfer::PendingTransfer,
     types::{LogIndex, NodeId},
 };

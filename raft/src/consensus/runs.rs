@@ -180,6 +180,10 @@ impl Runs {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
     use super::*;
 
     fn run(ids: std::ops::RangeInclusive<u64>, term: u64) -> Entries {
@@ -241,5 +245,30 @@ mod tests {
         let mut roomy = three_runs();
         roomy.release(LogIndex(17), usize::MAX);
         assert_eq!(roomy.base(), EntryId::new(1, 10));
+    }
+
+    #[test]
+    fn h6_what_is_released_is_freed() {
+        let payload = Arc::new([0_u8; 1_000]);
+        let mut runs = Runs::after(EntryId::ZERO);
+        for index in 1..=10 {
+            runs.push(Entry::command(
+                EntryId::new(1, index),
+                Bytes::from_owner(Shared(Arc::clone(&payload))),
+            ));
+            runs.close();
+        }
+        drop(runs.gather(LogIndex(1), usize::MAX));
+        assert_eq!(Arc::strong_count(&payload), 1 + 10);
+        runs.release(LogIndex(7), 0);
+        assert_eq!(Arc::strong_count(&payload), 1 + 3);
+    }
+
+    struct Shared(Arc<[u8; 1_000]>);
+
+    impl AsRef<[u8]> for Shared {
+        fn as_ref(&self) -> &[u8] {
+            &*self.0
+        }
     }
 }

@@ -31,6 +31,8 @@ pub struct Status {
     pub progress: Vec<(NodeId, Progress)>,
     /// If it leads: how many bytes of its entries wait to be committed.
     pub uncommitted_bytes: usize,
+    /// How many reads wait to be confirmed or answered, also those of followers if it leads.
+    pub pending_reads: usize,
     /// How many messages came too late to mean anything, since the node was made.
     pub ignored: u64,
 }

@@ -7,7 +7,7 @@ use super::{
     error::StepError,
     message::{Echo, Envelope, Message},
     raft::Raft,
-    role::{Role, RoleKind},
+    role::RoleKind,
     types::{NodeId, Term},
 };
 
@@ -53,7 +53,8 @@ impl Raft {
             return false;
         }
         // These speak of a term to come, which nobody has entered yet.
-        if matches!(message, Message::PreVoteRequest { .. } | Message::PreVoteResponse { granted: true }) {
+        if matches!(message, Message::PreVoteRequest { .. } | Message::PreVoteResponse { granted: true, .. })
+        {
             return true;
         }
         let leader = message.shows_leader().then_some(from);
@@ -72,9 +73,11 @@ impl Raft {
                 debug!(self.logger, "{from} leads term {term}, before {} -> tell it", self.term);
                 self.send(from, Message::HeartbeatResponse { echo: Echo::default() });
             }
-            Message::PreVoteRequest { .. } => self.send(from, Message::PreVoteResponse { granted: false }),
+            Message::PreVoteRequest { .. } => {
+                self.send(from, Message::PreVoteResponse { granted: false, committed: None });
+            }
             Message::VoteRequest { .. } => {
-                self.send_after_write(from, Message::VoteResponse { granted: false });
+                self.send_after_write(from, Message::VoteResponse { granted: false, committed: None });
             }
             Message::PreVoteResponse { .. }
             | Message::VoteResponse { .. }
@@ -98,16 +101,22 @@ impl Raft {
         use RoleKind::{Candidate, Follower, Leader, PreCandidate};
         let role = self.role.kind();
         match (message, role) {
-            (Message::PreVoteRequest { last, priority }, Follower | PreCandidate | Candidate | Leader) => {
-                self.on_pre_vote_request(from, term, Claim { last, priority });
+            (
+                Message::PreVoteRequest { last, priority, committed },
+                Follower | PreCandidate | Candidate | Leader,
+            ) => {
+                return self.on_pre_vote_request(from, term, Claim { last, priority, committed });
             }
-            (Message::VoteRequest { last, priority, .. }, Follower | PreCandidate | Candidate | Leader) => {
-                self.on_vote_request(from, Claim { last, priority });
+            (
+                Message::VoteRequest { last, priority, committed, transfer },
+                Follower | PreCandidate | Candidate | Leader,
+            ) => return self.on_vote_request(from, Claim { last, priority, committed }, transfer),
+            (Message::PreVoteResponse { granted, committed }, PreCandidate) => {
+                return self.on_pre_vote_response(from, term, granted, committed);
             }
-            (Message::PreVoteResponse { granted }, PreCandidate) => {
-                return self.on_pre_vote_response(from, term, granted);
+            (Message::VoteResponse { granted, committed }, Candidate) => {
+                return self.on_vote_response(from, granted, committed);
             }
-            (Message::VoteResponse { granted }, Candidate) => return self.on_vote_response(from, granted),
 
             (Message::AppendRequest { previous, entries, commit }, Follower | PreCandidate | Candidate) => {
                 return self.on_append_request(from, previous, entries, commit);
@@ -164,14 +173,14 @@ impl Raft {
     }
 
     /// §5.2: whoever leads the current term is the leader, and is alive.
-    fn follow(&mut self, leader: NodeId) -> Result<(), StepError> {
-        match self.role {
-            Role::Leader(_) => return Err(StepError::SecondLeader { from: leader, term: self.term }),
-            Role::Follower { leader: Some(known) } if known == leader => self.election_elapsed = 0,
-            Role::Follower { .. } | Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.become_follower(self.term, Some(leader));
-            }
+    fn follow(&mut self, from: NodeId) -> Result<(), StepError> {
+        match self.leader() {
+            Some(leader) if leader == from => self.election_elapsed = 0,
+            // Its entries may bear the same names as those of the one we know, and be others.
+            Some(leader) => return Err(StepError::SecondLeader { from, leader, term: self.term }),
+            None => self.become_follower(self.term, Some(from)),
         }
+        self.loyal_until = self.ticks + u64::from(self.config.election_ticks);
         Ok(())
     }
 }

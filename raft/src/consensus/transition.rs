@@ -3,10 +3,10 @@
 use slog::info;
 
 use super::{
-    forward::AcceptedForwards,
+    accepted_forwards::AcceptedForwards,
     progress::{Progress, ProgressSet},
     raft::Raft,
-    read_index::LeaderReads,
+    reads::LeaderReads,
     role::{Ballot, Candidate, Leader, Role},
     types::{NodeId, Term},
 };

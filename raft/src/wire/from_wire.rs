@@ -23,16 +23,17 @@ fn message(wire: proto::Message) -> Result<Message, WireError> {
     let unknown = WireError::UnknownType(wire.msg_type);
     let kind = Type::try_from(wire.msg_type).map_err(|_| unknown.clone())?;
     let id = EntryId::new(wire.log_term, wire.index);
+    let committed = Some(EntryId::new(wire.commit_term, wire.commit)).filter(|id| id.index > LogIndex::ZERO);
     let (index, commit, granted) = (LogIndex(wire.index), LogIndex(wire.commit), !wire.reject);
     Ok(match kind {
         Type::Hup => return Err(unknown),
-        Type::RequestPreVote => Message::PreVoteRequest { last: id, priority: wire.priority },
-        Type::RequestPreVoteResponse => Message::PreVoteResponse { granted },
+        Type::RequestPreVote => Message::PreVoteRequest { last: id, priority: wire.priority, committed },
+        Type::RequestPreVoteResponse => Message::PreVoteResponse { granted, committed },
         Type::RequestVote => {
             let transfer = &wire.context[..] == CAMPAIGN_TRANSFER;
-            Message::VoteRequest { last: id, priority: wire.priority, transfer }
+            Message::VoteRequest { last: id, priority: wire.priority, committed, transfer }
         }
-        Type::RequestVoteResponse => Message::VoteResponse { granted },
+        Type::RequestVoteResponse => Message::VoteResponse { granted, committed },
         Type::Append => {
             let entries: Result<Vec<_>, _> = wire.entries.into_iter().map(entry).collect();
             Message::AppendRequest { previous: id, entries: Entries::try_from(entries?)?, commit }
@@ -108,9 +109,7 @@ fn change(data: Bytes) -> Result<ConfChange, WireError> {
 
 fn step(change_type: i32, node: u64) -> Result<ChangeStep, WireError> {
     use proto::ConfChangeType as Type;
-    if node == 0 {
-        return Err(WireError::Nobody);
-    }
+    // Node 0 too: what another library has committed must be read, whether or not it makes sense.
     let node = NodeId(node);
     match Type::try_from(change_type).map_err(|_| WireError::UnknownChangeType(change_type))? {
         Type::AddVoter => Ok(ChangeStep::AddVoter(node)),

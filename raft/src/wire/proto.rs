@@ -150,6 +150,8 @@ pub(super) struct Message {
     pub(super) reject_hint: u64,
     #[prost(bytes = "bytes", tag = "12")]
     pub(super) context: Bytes,
+    #[prost(uint64, tag = "15")]
+    pub(super) commit_term: u64,
     #[prost(int64, tag = "16")]
     pub(super) priority: i64,
 }

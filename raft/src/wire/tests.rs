@@ -70,13 +70,26 @@ fn snapshot() -> impl Strategy<Value = Box<Snapshot>> {
     })
 }
 
+fn committed() -> impl Strategy<Value = Option<EntryId>> {
+    prop::option::of(entry_id()).prop_map(|id| id.filter(|id| id.index > LogIndex::ZERO))
+}
+
 fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
-        (entry_id(), any::<i64>()).prop_map(|(last, priority)| Message::PreVoteRequest { last, priority }),
-        any::<bool>().prop_map(|granted| Message::PreVoteResponse { granted }),
-        (entry_id(), any::<i64>(), any::<bool>())
-            .prop_map(|(last, priority, transfer)| Message::VoteRequest { last, priority, transfer }),
-        any::<bool>().prop_map(|granted| Message::VoteResponse { granted }),
+        (entry_id(), any::<i64>(), committed())
+            .prop_map(|(last, priority, committed)| Message::PreVoteRequest { last, priority, committed }),
+        (any::<bool>(), committed())
+            .prop_map(|(granted, committed)| Message::PreVoteResponse { granted, committed }),
+        (entry_id(), any::<i64>(), committed(), any::<bool>()).prop_map(
+            |(last, priority, committed, transfer)| Message::VoteRequest {
+                last,
+                priority,
+                committed,
+                transfer
+            }
+        ),
+        (any::<bool>(), committed())
+            .prop_map(|(granted, committed)| Message::VoteResponse { granted, committed }),
         (entry_id(), entries(), index()).prop_map(|(previous, entries, commit)| Message::AppendRequest {
             previous,
             entries,
@@ -165,5 +178,11 @@ fn what_no_node_sends_is_refused_with_the_reason() {
     assert_eq!(refused(&[0x08, 12, 0x10, 2, 0x18, 1]), WireError::UnknownType(12));
     assert!(matches!(refused(&[0x08, 7, 0x10, 2, 0x18, 1]), WireError::Missing { field: "a snapshot", .. }));
     assert!(matches!(refused(&[0x08, 15, 0x10, 2, 0x18, 1]), WireError::Missing { .. }));
+    let half_a_number = refused(&[0x08, 2, 0x10, 2, 0x18, 1, 0x50, 1, 0x62, 1, 7]);
+    assert!(matches!(half_a_number, WireError::Missing { message: "propose_refused", .. }));
+    let voters = [0x0a, 1, 0];
+    let snapshot = [&[0x12, 7, 0x0a, 3][..], &voters, &[0x10, 5]].concat();
+    let of_nobody = [&[0x08, 7, 0x10, 2, 0x18, 1, 0x4a, 9][..], &snapshot].concat();
+    assert_eq!(decode(Bytes::from(of_nobody)), Err(WireError::Nobody));
     assert!(matches!(refused(&[0xff]), WireError::Malformed(_)));
 }

@@ -22,16 +22,19 @@ impl From<&Envelope> for proto::Message {
 fn body(message: &Message) -> proto::Message {
     use proto::MessageType as Type;
     match message {
-        Message::PreVoteRequest { last, priority } => {
-            proto::Message { priority: *priority, ..positioned(Type::RequestPreVote, *last) }
+        Message::PreVoteRequest { last, priority, committed } => {
+            request(Type::RequestPreVote, *last, *priority, *committed)
         }
-        Message::PreVoteResponse { granted } => answer(Type::RequestPreVoteResponse, *granted),
-        Message::VoteRequest { last, priority, transfer } => proto::Message {
-            priority: *priority,
+        Message::PreVoteResponse { granted, committed } => {
+            answer(Type::RequestPreVoteResponse, *granted, *committed)
+        }
+        Message::VoteRequest { last, priority, committed, transfer } => proto::Message {
             context: Bytes::from_static(if *transfer { CAMPAIGN_TRANSFER } else { b"" }),
-            ..positioned(Type::RequestVote, *last)
+            ..request(Type::RequestVote, *last, *priority, *committed)
         },
-        Message::VoteResponse { granted } => answer(Type::RequestVoteResponse, *granted),
+        Message::VoteResponse { granted, committed } => {
+            answer(Type::RequestVoteResponse, *granted, *committed)
+        }
         Message::AppendRequest { previous, entries, commit } => proto::Message {
             entries: entries.iter().map(entry).collect(),
             commit: commit.0,
@@ -86,8 +89,20 @@ fn positioned(kind: proto::MessageType, id: EntryId) -> proto::Message {
     proto::Message { index: id.index.0, log_term: id.term.0, ..of_type(kind) }
 }
 
-fn answer(kind: proto::MessageType, granted: bool) -> proto::Message {
-    proto::Message { reject: !granted, ..of_type(kind) }
+/// Of a vote or a pre-vote.
+fn request(
+    kind: proto::MessageType,
+    last: EntryId,
+    priority: i64,
+    committed: Option<EntryId>,
+) -> proto::Message {
+    let EntryId { term, index } = committed.unwrap_or_default();
+    proto::Message { priority, commit: index.0, commit_term: term.0, ..positioned(kind, last) }
+}
+
+fn answer(kind: proto::MessageType, granted: bool, committed: Option<EntryId>) -> proto::Message {
+    let EntryId { term, index } = committed.unwrap_or_default();
+    proto::Message { reject: !granted, commit: index.0, commit_term: term.0, ..of_type(kind) }
 }
 
 fn entry(entry: &Entry) -> proto::Entry {

@@ -17,7 +17,7 @@ fn is_refused_as_stopped<T>(outcome: &Outcome<T>) -> bool {
 }
 
 #[test]
-fn a_node_that_is_stopped_tells_those_who_wait_and_those_who_come() {
+fn i3_a_node_that_is_stopped_tells_those_who_wait_and_those_who_come() {
     let mut cluster = Cluster::start(3, options());
     let leader = cluster.leader();
     cluster.network.isolate(leader);
@@ -47,7 +47,7 @@ fn a_node_that_is_stopped_tells_those_who_wait_and_those_who_come() {
 }
 
 #[test]
-fn a_state_machine_that_panics_stops_its_node_and_leaves_nobody_waiting() {
+fn i3_a_state_machine_that_panics_stops_its_node_and_leaves_nobody_waiting() {
     let mut cluster = Cluster::start(1, options());
     let leader = cluster.leader();
     let handle = cluster.handle(leader);
@@ -70,7 +70,7 @@ fn a_state_machine_that_panics_stops_its_node_and_leaves_nobody_waiting() {
 }
 
 #[test]
-fn a_callback_that_panics_or_drops_the_node_harms_nobody_else() {
+fn i3_a_callback_that_panics_or_drops_the_node_harms_nobody_else() {
     let mut cluster = Cluster::start(1, options());
     let leader = cluster.leader();
     cluster.handle(leader).propose_with("x", |_| panic!("a client's own mistake"));
@@ -137,7 +137,7 @@ fn stop_reason_with_storage_that(panics: bool) -> StopReason {
 }
 
 #[test]
-fn storage_that_fails_stops_its_node_and_leaves_nobody_waiting() {
+fn i3_storage_that_fails_stops_its_node_and_leaves_nobody_waiting() {
     let reason = stop_reason_with_storage_that(false);
     assert!(matches!(reason, StopReason::Storage(_)), "{reason}");
     let reason = stop_reason_with_storage_that(true);
@@ -145,7 +145,7 @@ fn storage_that_fails_stops_its_node_and_leaves_nobody_waiting() {
 }
 
 #[test]
-fn a_node_that_is_dropped_is_stopped() {
+fn i6_a_node_that_is_dropped_is_stopped() {
     let mut cluster = Cluster::start(1, options());
     let leader = cluster.leader();
     let handle = cluster.handle(leader);

@@ -1,8 +1,14 @@
 //! Logs that are cut, and nodes that catch up by snapshot.
 
-use quorate::{NodeId, Options};
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use quorate::{
+    Config, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, RestoreError, RoleKind,
+    StateMachine,
+};
+use slog::{Discard, Logger, o};
 
-use crate::cluster::{Cluster, eventually, options};
+use crate::cluster::{Cluster, eventually, options, outcome};
 
 fn short_log() -> Options {
     let mut options = options();
@@ -57,4 +63,63 @@ fn a_node_that_starts_again_begins_with_its_snapshot() {
     let after = cluster.apply(leader, "after");
     assert_eq!(after, count + 1);
     assert_eq!(cluster.agree_with(leader).len(), count + 1);
+}
+
+/// Counts commands; making a snapshot of it takes until it is told to end.
+struct Slow {
+    count: usize,
+    begun: Sender<()>,
+    may_end: Receiver<()>,
+}
+
+impl StateMachine for Slow {
+    type Response = usize;
+    type Query = ();
+    type Answer = usize;
+
+    fn apply(&mut self, _index: LogIndex, _command: &Bytes) -> usize {
+        self.count += 1;
+        self.count
+    }
+
+    fn query(&self, (): ()) -> usize {
+        self.count
+    }
+
+    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+        let (count, begun, may_end) = (self.count, self.begun.clone(), self.may_end.clone());
+        Box::new(move || {
+            begun.send(()).unwrap();
+            may_end.recv().unwrap();
+            count.to_string().into()
+        })
+    }
+
+    fn restore(&mut self, _snapshot: &Bytes) -> Result<(), RestoreError> {
+        Ok(())
+    }
+}
+
+/// Elsewhere a large snapshot was made on the thread that also sends heartbeats and answers clients.
+#[test]
+fn d16_node_works_on_while_it_makes_a_snapshot() {
+    let ((begun, has_begun), (end, may_end)) = (unbounded(), unbounded());
+    let slow = Slow { count: 0, begun, may_end };
+    let (id, logger) = (NodeId(1), Logger::root(Discard, o!()));
+    let (storage, transport) = (MemStorage::with_voters([id]), MemNetwork::new().transport(id));
+    let node = Node::start(Config::new(id, 1), short_log(), slow, storage, transport, logger).unwrap();
+    // Dropped before the node, which waits for its snapshot when it stops.
+    let end = end;
+    let handle = node.handle();
+    eventually("it leads", || (handle.status().core.role == RoleKind::Leader).then_some(()));
+    for count in 1..=50 {
+        assert_eq!(outcome(handle.propose("x")), Outcome::Applied(count));
+    }
+    has_begun.recv().unwrap();
+    let ticks = handle.status().counters.ticks;
+    eventually("its clock goes on", || (handle.status().counters.ticks > ticks + 3).then_some(()));
+    assert_eq!(outcome(handle.propose("x")), Outcome::Applied(51));
+    assert_eq!(handle.status().counters.snapshots_made, 0);
+    end.send(()).unwrap();
+    eventually("the snapshot is kept", || (handle.status().counters.snapshots_made == 1).then_some(()));
 }

@@ -268,7 +268,7 @@ impl Log {
         let entries = self.storage.entries(first, last, max_bytes)?;
         // Storage is other people's code: never hand on more, or other, than was asked for.
         match entries.first_id() {
-            Some(id) if id.index == first => Ok(entries.slice(first, last)),
+            Some(id) if id.index == first => Ok(entries.slice(first, last).prefix_of_bytes(max_bytes)),
             _ => Err(StorageError::Unavailable(first)),
         }
     }
@@ -331,19 +331,22 @@ impl Log {
         self.restoring.is_some()
     }
 
-    /// Hands out the next committed entries, at most `max_bytes` but at least one, adding them to `entries`.
+    /// Hands out the next committed entries, at most `max_bytes` but at least one, adding them to `entries`. If they
+    /// cannot be read, none count as handed out.
     pub(super) fn take_applicable(
         &mut self,
         max_bytes: usize,
         entries: &mut Vec<Entries>,
     ) -> Result<(), StorageError> {
+        let before = self.applying;
         let mut bytes_left = max_bytes;
         while self.has_applicable() {
             let first = self.applying.next();
             let run = if self.runs.holds(first) {
                 self.runs.run_at(first).slice(first, self.applicable())
             } else {
-                self.read_storage(first, self.applicable().min(self.runs.base().index), bytes_left)?
+                let last = self.applicable().min(self.runs.base().index);
+                self.read_storage(first, last, bytes_left).inspect_err(|_| self.applying = before)?
             };
             let bytes = run.bytes();
             // Nearly always the whole run fits; a run that does not is cut, but never to nothing.

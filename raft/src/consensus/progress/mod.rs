@@ -263,6 +263,15 @@ mod tests {
     }
 
     #[test]
+    fn a_rejection_changes_nothing_while_a_snapshot_is_under_way() {
+        let mut progress = Progress::new(LogIndex(1));
+        progress.on_snapshot_sent(LogIndex(50));
+        let before = progress.clone();
+        assert!(!progress.on_rejected(LogIndex(9), LogIndex(3)));
+        assert_eq!(progress, before);
+    }
+
+    #[test]
     fn d1_a_snapshot_that_failed_is_followed_by_a_probe() {
         let mut progress = Progress::new(LogIndex(1));
         progress.on_snapshot_sent(LogIndex(50));

@@ -147,6 +147,17 @@ impl Membership {
     /// # Errors
     /// [`ChangeError`] if the change makes no sense here.
     pub fn after(&self, change: &ConfChange) -> Result<Self, ChangeError> {
+        let node = |step: &ChangeStep| match step {
+            ChangeStep::AddVoter(node) | ChangeStep::AddLearner(node) | ChangeStep::Remove(node) => *node,
+        };
+        if change.steps.iter().any(|step| node(step).0 == 0) {
+            return Err(ChangeError::ZeroId);
+        }
+        self.after_committed(change)
+    }
+
+    /// The same for a change that is committed, perhaps by a leader of another library.
+    pub(in crate::consensus) fn after_committed(&self, change: &ConfChange) -> Result<Self, ChangeError> {
         if self.voters.incoming.voters().is_empty() {
             return Err(ChangeError::NotFounded);
         }
@@ -162,7 +173,7 @@ impl Membership {
             next.auto_leave = change.transition != Transition::Explicit;
         }
         for step in &change.steps {
-            next.take(*step)?;
+            next.take(*step);
         }
         if next.voters.incoming.voters().is_empty() {
             return Err(ChangeError::NoVoters);
@@ -180,10 +191,11 @@ impl Membership {
         Ok(Self { voters, learners, learners_next: Vec::new(), auto_leave: false })
     }
 
-    fn take(&mut self, step: ChangeStep) -> Result<(), ChangeError> {
+    fn take(&mut self, step: ChangeStep) {
         let (ChangeStep::AddVoter(node) | ChangeStep::AddLearner(node) | ChangeStep::Remove(node)) = step;
         if node.0 == 0 {
-            return Err(ChangeError::ZeroId);
+            // There is no such node. raft-rs skips the step and goes on with the others, so ours must.
+            return;
         }
         let mut voters = self.voters.incoming.voters().to_vec();
         voters.retain(|voter| *voter != node);
@@ -200,7 +212,6 @@ impl Membership {
         self.learners.sort_unstable();
         self.learners_next.sort_unstable();
         self.voters.incoming = Majority::new(voters);
-        Ok(())
     }
 }
 

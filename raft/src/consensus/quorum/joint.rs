@@ -33,12 +33,6 @@ impl Joint {
         all.into_iter()
     }
 
-    /// Whether `node` alone is a quorum.
-    #[must_use]
-    pub fn is_only(&self, node: NodeId) -> bool {
-        self.incoming.voters() == [node] && (!self.is_joint() || self.outgoing.voters() == [node])
-    }
-
     /// The highest value that a majority of each set has reached; 0 if nobody votes.
     pub fn agreed(&self, mut reached: impl FnMut(NodeId) -> u64) -> u64 {
         let incoming = self.incoming.agreed(&mut reached);

@@ -16,8 +16,10 @@ use crate::{
     storage::MemStorage,
 };
 
+mod clients;
 mod membership;
 mod reads;
+mod snapshots;
 mod transfers;
 
 /// Collects what is sent.
@@ -240,47 +242,6 @@ fn a_lost_read_is_asked_again_and_sees_what_the_next_leader_did() {
 }
 
 #[test]
-fn a_deposed_leader_tells_what_surely_was_not_done() {
-    let mut cluster = Cluster::new(3, &options());
-    cluster.cut_off.insert(1);
-    let mut lost = cluster.propose(1, "lost");
-    cluster.tick(24);
-    let mut kept = cluster.propose(2, "kept");
-    cluster.settle();
-    assert_eq!(kept.try_take(), Some(Outcome::Applied(1)));
-    assert_eq!(lost.try_take(), None);
-    cluster.cut_off.clear();
-    cluster.tick(2);
-    let leader = cluster.node(2).status().core.leader.map(|id| id.0);
-    assert!(leader.is_some());
-    assert_eq!(lost.try_take(), Some(refused(RefusalReason::Overwritten, leader)));
-    for id in 1..=3 {
-        assert_eq!(cluster.lines(id), ["kept"]);
-    }
-}
-
-#[test]
-fn a_deposed_leader_that_stays_cut_off_does_not_know() {
-    let mut cluster = Cluster::new(3, &options());
-    cluster.cut_off.insert(1);
-    let mut ticket = cluster.propose(1, "a");
-    // It steps down within two election timeouts, and is patient for 30 ticks more.
-    cluster.tick(30);
-    assert_eq!(ticket.try_take(), None);
-    cluster.tick(30);
-    assert_eq!(ticket.try_take(), Some(Outcome::Unknown(UnknownReason::Undecided)));
-}
-
-#[test]
-fn a_forward_that_nobody_answers_is_unknown() {
-    let mut cluster = Cluster::new(3, &options());
-    cluster.cut_off.insert(1);
-    let mut ticket = cluster.propose(2, "a");
-    cluster.tick(30);
-    assert_eq!(ticket.try_take(), Some(Outcome::Unknown(UnknownReason::ForwardUnanswered)));
-}
-
-#[test]
 fn who_is_far_behind_is_sent_a_snapshot() {
     let options = Options { compact_after_bytes: 100, keep_entries: 2, ..options() };
     let mut cluster = Cluster::new(3, &options);
@@ -368,7 +329,12 @@ fn messages_that_make_no_sense_are_counted_and_change_nothing() {
             term,
             message: Message::AppendAccepted { matched: LogIndex(u64::MAX) },
         },
-        Envelope { from: NodeId(1), to: NodeId(1), term, message: Message::VoteResponse { granted: true } },
+        Envelope {
+            from: NodeId(1),
+            to: NodeId(1),
+            term,
+            message: Message::VoteResponse { granted: true, committed: None },
+        },
         Envelope {
             from: NodeId(2),
             to: NodeId(1),
@@ -401,18 +367,4 @@ fn too_many_that_wait_are_refused() {
     cluster.settle();
     assert_eq!(tickets[1].try_take(), Some(Outcome::Applied(2)));
     assert!(queries[1].try_take().is_some());
-}
-
-#[test]
-fn a_node_that_stops_tells_who_waits_for_what() {
-    let mut cluster = Cluster::new(3, &options());
-    cluster.cut_off.insert(1);
-    let (mut appended, mut query) = (cluster.propose(1, "a"), cluster.query(1));
-    let mut forwarded = cluster.propose(2, "b");
-    cluster.settle();
-    cluster.node(1).stop();
-    cluster.node(2).stop();
-    assert_eq!(appended.try_take(), Some(Outcome::Unknown(UnknownReason::Stopped)));
-    assert_eq!(forwarded.try_take(), Some(Outcome::Unknown(UnknownReason::Stopped)));
-    assert_eq!(query.try_take(), Some(refused(RefusalReason::Stopped, None)));
 }

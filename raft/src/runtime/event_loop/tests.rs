@@ -19,22 +19,42 @@ use crate::{
     storage::MemStorage,
 };
 
+mod leases;
+
 /// Stands still until it is moved.
 #[derive(Default)]
-struct Watch(Cell<Duration>);
+struct Watch {
+    now: Cell<Duration>,
+    /// A pause that begins when the time was next asked for.
+    pause: Cell<Duration>,
+}
+
+impl Watch {
+    fn pass(&self, time: Duration) {
+        self.now.set(self.now.get() + time);
+    }
+}
 
 impl Clock for Watch {
     fn now(&self) -> Duration {
-        self.0.get()
+        let now = self.now.get();
+        self.pass(self.pause.take());
+        now
     }
 }
 
 #[derive(Clone, Default)]
-struct Sent(Arc<Mutex<Vec<&'static str>>>);
+struct Sent(Arc<Mutex<Vec<Envelope>>>);
+
+impl Sent {
+    fn count(&self, name: &str) -> usize {
+        self.0.lock().iter().filter(|envelope| envelope.message.name() == name).count()
+    }
+}
 
 impl Transport for Sent {
     fn send(&mut self, messages: &mut Vec<Envelope>) {
-        self.0.lock().extend(messages.drain(..).map(|envelope| envelope.message.name()));
+        self.0.lock().append(messages);
     }
 }
 
@@ -51,11 +71,14 @@ const TICK: Duration = Duration::from_millis(50);
 impl Bench {
     /// Node 1 of `size`.
     fn new(size: u64) -> Self {
+        Self::with_config(size, Config::new(NodeId(1), 1))
+    }
+
+    fn with_config(size: u64, config: Config) -> Self {
         let options =
             Options { tick: TICK, max_requests_per_turn: 10, max_messages_per_turn: 5, ..Options::default() };
         let storage = MemStorage::with_voters((1..=size).map(NodeId));
         let logger = Logger::root(Discard, o!());
-        let config = Config::new(NodeId(1), 1);
         let driver = Driver::new(config, options.clone(), Journal::default(), storage, logger).unwrap();
         let (senders, mailbox) = channels(&options, driver.status());
         let sent = Sent::default();
@@ -98,29 +121,32 @@ impl Bench {
 }
 
 #[test]
-fn a_flood_of_clients_keeps_neither_peers_nor_ticks_waiting() {
+fn i7_a_flood_of_clients_keeps_neither_peers_nor_ticks_waiting() {
     let mut bench = Bench::new(3);
     bench.propose(1_000);
-    for turn in 1..=20 {
+    for turn in 1..=20_u64 {
         bench.deliver(Bench::heartbeat());
-        bench.event_loop.clock.0.set(TICK * turn);
+        bench.event_loop.clock.pass(TICK);
         bench.turn();
-        assert_eq!(bench.event_loop.driver.status().counters.ticks, u64::from(turn));
+        assert_eq!(bench.event_loop.driver.status().counters.ticks, turn);
     }
-    let answers = bench.sent.0.lock().iter().filter(|name| **name == "heartbeat_response").count();
-    assert_eq!(answers, 20, "each heartbeat is answered in the turn in which it came");
+    assert_eq!(
+        bench.sent.count("heartbeat_response"),
+        20,
+        "each heartbeat is answered in the turn in which it came"
+    );
     assert_eq!(bench.mailbox.requests.len(), 1_000 - 20 * 10);
     assert_eq!(bench.event_loop.driver.status().core.leader, Some(NodeId(2)));
 }
 
 #[test]
-fn a_flood_of_peers_keeps_neither_clients_nor_ticks_waiting() {
+fn i7_a_flood_of_peers_keeps_neither_clients_nor_ticks_waiting() {
     let mut bench = Bench::new(3);
     for _ in 0..100 {
         bench.deliver(Bench::heartbeat());
     }
     bench.propose(1);
-    bench.event_loop.clock.0.set(TICK);
+    bench.event_loop.clock.pass(TICK);
     bench.turn();
     assert_eq!(bench.mailbox.peers.len(), 95);
     assert_eq!(bench.mailbox.requests.len(), 0);
@@ -133,7 +159,7 @@ fn after_a_long_pause_the_leader_is_heard_before_it_is_given_up() {
     bench.deliver(Bench::heartbeat());
     bench.turn();
     // As when the process was stopped for a minute: far more than an election timeout.
-    bench.event_loop.clock.0.set(Duration::from_secs(60));
+    bench.event_loop.clock.pass(Duration::from_secs(60));
     bench.deliver(Bench::heartbeat());
     for _ in 0..3 {
         bench.turn();
@@ -157,14 +183,19 @@ fn what_waits_in_one_turn_goes_through_the_log_as_one_batch() {
 }
 
 #[test]
-fn it_is_told_to_stop_between_turns() {
+fn i6_it_stops_when_it_is_told_to_however_much_there_is_to_do() {
     let mut bench = Bench::new(1);
+    bench.propose(1_000);
+    (0..100).for_each(|_| bench.deliver(Bench::heartbeat()));
     bench.senders.control.send(Control::Stop).unwrap();
     assert!(matches!(bench.event_loop.run(&bench.mailbox), StopReason::Requested));
+    assert_eq!((bench.mailbox.requests.len(), bench.mailbox.peers.len()), (1_000, 100));
+    bench.event_loop.clock.pass(TICK * 100);
+    assert_eq!(bench.event_loop.driver.status().counters.ticks, 0, "nobody else makes it tick");
 }
 
 #[test]
-fn a_request_that_is_still_queued_when_the_node_stops_is_refused() {
+fn i3_a_request_that_is_still_queued_when_the_node_stops_is_refused() {
     let mut bench = Bench::new(1);
     let (completion, mut ticket) = Completion::ticket();
     let request = Request::Propose { command: Bytes::from_static(b"x"), completion };

@@ -80,7 +80,8 @@ fn what_promises_something_is_sent_after_it_is_written() {
     let mut node = node();
     let append = Message::AppendRequest { previous: EntryId::ZERO, entries: entry(), commit: LogIndex::ZERO };
     assert_eq!(after(&mut node, 1, append), ["write", "append_accepted"]);
-    let vote_request = Message::VoteRequest { last: EntryId::new(1, 1), priority: 0, transfer: true };
+    let vote_request =
+        Message::VoteRequest { last: EntryId::new(1, 1), priority: 0, committed: None, transfer: true };
     assert_eq!(after(&mut node, 2, vote_request), ["write", "vote_response"]);
 }
 
@@ -88,7 +89,7 @@ fn what_promises_something_is_sent_after_it_is_written() {
 fn a_leader_sends_its_entries_before_it_writes_them() {
     let mut node = node();
     node.0.campaign();
-    let won = after(&mut node, 1, Message::VoteResponse { granted: true });
+    let won = after(&mut node, 1, Message::VoteResponse { granted: true, committed: None });
     let position = |name| won.iter().rposition(|event| *event == name);
     assert!(position("append_request").is_some_and(|sent| Some(sent) < position("write")), "{won:?}");
 }

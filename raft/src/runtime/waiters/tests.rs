@@ -29,7 +29,7 @@ const OVERWRITTEN: Outcome<&str> = Outcome::refused(RefusalReason::Overwritten, 
 const PASSED: Outcome<&str> = Outcome::Unknown(UnknownReason::PassedBySnapshot);
 
 #[test]
-fn each_waiter_gets_the_response_to_its_own_entry() {
+fn i4_each_waiter_gets_the_response_to_its_own_entry() {
     let mut waiters = waiters();
     let (mut first, mut second) = (wait(&mut waiters, 1, 2), wait(&mut waiters, 1, 4));
     apply(&mut waiters, 1, 1, "not asked for");
@@ -42,7 +42,7 @@ fn each_waiter_gets_the_response_to_its_own_entry() {
 }
 
 #[test]
-fn another_entry_at_the_same_index_is_not_an_answer() {
+fn i4_another_entry_at_the_same_index_is_not_an_answer() {
     let mut waiters = waiters();
     let mut deposed = wait(&mut waiters, 1, 2);
     // This node leads again, and proposes at the same index before it is decided.
@@ -146,7 +146,7 @@ fn what_became_of_a_forward_is_told_or_waited_for() {
 }
 
 #[test]
-fn a_waiter_that_is_forgotten_is_told_that_the_node_stopped() {
+fn i3_a_waiter_that_is_forgotten_is_told_that_the_node_stopped() {
     let mut waiters = waiters();
     let mut ticket = wait(&mut waiters, 1, 2);
     waiters.end_all();

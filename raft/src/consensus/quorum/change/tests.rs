@@ -160,3 +160,15 @@ fn nothing_follows_from_no_membership() {
     assert_eq!(nobody.after(&change), Err(ChangeError::NotFounded));
     assert_eq!(nobody.after(&ConfChange::leave_joint()), Err(ChangeError::NotFounded));
 }
+
+#[test]
+fn a_step_of_node_0_is_refused_and_if_committed_it_is_none() {
+    let membership = Membership::of_voters([NodeId(1)]);
+    let change = |transition| {
+        ConfChange::of([ChangeStep::Remove(NodeId(0)), ChangeStep::AddVoter(NodeId(2))], transition)
+    };
+    assert_eq!(membership.after(&change(Transition::Auto)), Err(ChangeError::ZeroId));
+    let next = membership.after_committed(&change(Transition::Explicit)).unwrap();
+    assert_eq!(next.voters.incoming.voters(), [NodeId(1), NodeId(2)]);
+    assert_eq!(next.voters.outgoing.voters(), [NodeId(1)]);
+}

@@ -247,3 +247,33 @@ fn an_operation_right_after_an_election_waits_for_its_turn() {
     cluster.tick(5);
     assert_eq!(text(ticket.try_take()), "voters=[n1 n2 n3] learners=[n4]");
 }
+
+/// Elsewhere a new voter that did not run counted from the first moment, and nothing was committed any more.
+#[test]
+fn e16_voter_that_does_not_run_stops_nobody() {
+    let mut cluster = Cluster::new(1, &Options { catch_up_ticks: 40, ..options() });
+    let mut ticket = cluster.operate(1, &MembershipGoal::AddVoter(NodeId(2)));
+    for _ in 0..50 {
+        let mut command = cluster.propose(1, "x");
+        cluster.tick(1);
+        assert!(matches!(command.try_take(), Some(Outcome::Applied(_))));
+    }
+    let error = MembershipError::NotCaughtUp { node: NodeId(2), rounds: 1, ticks: 40 };
+    assert_eq!(ticket.try_take(), Some(refused(RefusalReason::Membership(error), Some(1))));
+    assert_eq!(cluster.membership(1), "voters=[n1] learners=[n2]");
+}
+
+/// Elsewhere a change waited for the answer of a follower that hung, and the whole node with it.
+#[test]
+fn e17_follower_that_hangs_holds_no_change_up() {
+    let mut cluster = Cluster::new(3, &options());
+    cluster.join();
+    cluster.cut_off.insert(3);
+    let (old, new) = (NodeId(3), NodeId(4));
+    let mut ticket = cluster.operate(1, &MembershipGoal::Replace { old, new });
+    cluster.tick(5);
+    assert_eq!(text(ticket.try_take()), "voters=[n1 n2 n4]");
+    let mut command = cluster.propose(1, "x");
+    cluster.settle();
+    assert_eq!(command.try_take(), Some(Outcome::Applied(1)));
+}

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use harness::run_after;
-use proptest::prelude::*;
 use quorate::{
     Entries, EntryId, InitialState, LogIndex, MemStorage, Membership, Snapshot, Storage, StorageError, Term,
 };
+
+use super::choices::Choices;
+use crate::run_after;
 
 /// What the disk does with one question.
 #[derive(Clone, Copy, Debug)]
@@ -24,17 +25,19 @@ pub(crate) enum Lie {
 }
 
 /// For each question in turn, what to do with it; over and over.
-pub(crate) fn lies() -> impl Strategy<Value = Vec<Lie>> {
-    let lie = prop_oneof![
-        8 => Just(Lie::None),
-        1 => Just(Lie::Fail),
-        1 => Just(Lie::Compacted),
-        1 => Just(Lie::Unavailable),
-        3 => prop_oneof![4 => 0_u64..10, 1 => Just(u64::MAX), 1 => any::<u64>()].prop_map(Lie::Nonsense),
-    ];
+pub(crate) fn lies(choices: &mut Choices<'_>) -> Vec<Lie> {
     // It starts honestly, or no node would come to be.
-    (5_usize..20, prop::collection::vec(lie, 1..40))
-        .prop_map(|(honest, lies)| std::iter::repeat_n(Lie::None, honest).chain(lies).collect())
+    let honest = 5 + choices.count(15);
+    let count = 1 + choices.count(39);
+    let lies = (0..count).map(|_| match choices.below(14) {
+        0..=7 => Lie::None,
+        8 => Lie::Fail,
+        9 => Lie::Compacted,
+        10 => Lie::Unavailable,
+        _ => Lie::Nonsense(choices.number(&[0])),
+    });
+    let lies: Vec<_> = lies.collect();
+    std::iter::repeat_n(Lie::None, honest).chain(lies).collect()
 }
 
 pub(crate) struct Liar {
