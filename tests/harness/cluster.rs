@@ -180,10 +180,11 @@ impl Cluster {
     /// Hands one message to its receiver, without the network.
     pub fn step(&mut self, message: Envelope) {
         let to = message.to.0;
-        if self.ids().contains(&to) && self.at(to).is_up() {
-            if let Err(error) = self.on(to, |raw| raw.step(message)) {
-                self.refused.push(error);
-            }
+        if self.ids().contains(&to)
+            && self.at(to).is_up()
+            && let Err(error) = self.on(to, |raw| raw.step(message))
+        {
+            self.refused.push(error);
         }
     }
 

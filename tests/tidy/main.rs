@@ -96,25 +96,6 @@ fn library_code_does_not_panic_on_what_it_is_given() {
 }
 
 #[test]
-fn no_let_chains() {
-    let is_chain = |text: &str| {
-        let text = text.trim_start().trim_start_matches("} else ");
-        let opens_with_let = text.starts_with("if let ") || text.starts_with("while let ");
-        text.contains("&& let ") || (opens_with_let && outside_parentheses(text).contains(" && "))
-    };
-    expect_none(&offences(&others(), is_chain), "nest it, or use let-else: Rust 1.85 has no let-chains");
-}
-
-fn outside_parentheses(text: &str) -> String {
-    let mut depth = 0_i32;
-    let outside = text.chars().filter(|c| {
-        depth += i32::from(matches!(c, '(' | '[')) - i32::from(matches!(c, ')' | ']'));
-        depth == 0
-    });
-    outside.collect()
-}
-
-#[test]
 fn banned_words() {
     let banned = [
         ("prs", "progress"),

@@ -113,10 +113,10 @@ impl Search {
             Some(Choice::Required(index)) => (index + 1, 0),
             Some(Choice::Optional(index)) => (self.required.len(), index + 1),
         };
-        if tried.is_none() {
-            if let Some(read) = self.free_read(deadline) {
-                return self.take(Choice::Forced(read));
-            }
+        if tried.is_none()
+            && let Some(read) = self.free_read(deadline)
+        {
+            return self.take(Choice::Forced(read));
         }
         while let Some(index) = self.next_required(required, deadline) {
             if self.take(Choice::Required(index)) {

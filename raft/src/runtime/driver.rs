@@ -239,10 +239,10 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
                 self.queries.on_asked(ReadKind::Lease, id);
             }
         }
-        if self.queries.has_unasked(ReadKind::Index) {
-            if let Ok(id) = self.raw.read_index() {
-                self.queries.on_asked(ReadKind::Index, id);
-            }
+        if self.queries.has_unasked(ReadKind::Index)
+            && let Ok(id) = self.raw.read_index()
+        {
+            self.queries.on_asked(ReadKind::Index, id);
         }
     }
 

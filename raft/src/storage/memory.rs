@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::StorageWriter;
+use super::{SnapshotSaver, StorageWriter};
 use crate::consensus::{
     Entries, EntryId, HardState, InitialState, LogIndex, Membership, NodeId, Ready, Snapshot, Storage,
     StorageError, Term, runs::Runs,
@@ -165,7 +165,7 @@ impl StorageWriter for MemStorage {
         self.clone()
     }
 
-    fn write(&mut self, ready: &Ready) -> Result<(), StorageError> {
+    fn stage(&mut self, ready: &Ready) -> Result<(), StorageError> {
         let mut held = self.held.lock();
         if let Some(snapshot) = &ready.snapshot {
             held.install((**snapshot).clone());
@@ -177,6 +177,19 @@ impl StorageWriter for MemStorage {
             held.hard_state = hard_state;
         }
         Ok(())
+    }
+
+    /// What is staged is there at once.
+    fn sync(&mut self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn waits_for_device(&self) -> bool {
+        false
+    }
+
+    fn snapshot_saver(&self) -> Box<dyn SnapshotSaver> {
+        Box::new(NothingToSave)
     }
 
     fn compact(&mut self, snapshot: Snapshot, keep: u64) -> Result<(), StorageError> {
@@ -193,5 +206,14 @@ impl StorageWriter for MemStorage {
 
     fn snapshot(&self) -> Result<Option<Snapshot>, StorageError> {
         Ok(self.held.lock().snapshot.clone())
+    }
+}
+
+/// A snapshot in memory is safe when it is in force.
+struct NothingToSave;
+
+impl SnapshotSaver for NothingToSave {
+    fn save(&self, _snapshot: &Snapshot) -> Result<(), StorageError> {
+        Ok(())
     }
 }

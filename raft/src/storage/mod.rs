@@ -3,6 +3,7 @@
 //! The core reads through [`Storage`]; whoever drives the core writes through [`StorageWriter`] what a
 //! [`Ready`] says.
 
+pub mod disk;
 mod memory;
 
 pub use memory::MemStorage;
@@ -20,15 +21,43 @@ pub trait StorageWriter: Send {
     /// A handle for the core to read through.
     fn reader(&self) -> Self::Reader;
 
-    /// Writes [`Ready::snapshot`], [`Ready::entries`] and [`Ready::hard_state`] as one unit: after a crash all
-    /// of it is there, or none. Returns when it is durable, if [`Ready::must_sync`] asks for that.
+    /// Takes over [`Ready::snapshot`], [`Ready::entries`] and [`Ready::hard_state`], which belong together: after a
+    /// crash all of it is there, or none. Nothing is promised before [`sync`](Self::sync) returns.
+    ///
+    /// Several Readys may be staged before one `sync`, in their order: that is how a busy node writes many with one
+    /// flush of the disk (group commit).
     ///
     /// # Errors
     /// [`StorageError`], and then nothing is known of what is durable: stop the node, write no more.
-    fn write(&mut self, ready: &Ready) -> Result<(), StorageError>;
+    fn stage(&mut self, ready: &Ready) -> Result<(), StorageError>;
 
-    /// Keeps `snapshot`, which the state machine has made, and drops entries that it contains, except for the
-    /// last `keep` of them, which serve followers that lag a little.
+    /// Makes all that was staged durable, and lets the reader see it. Costs nothing if nothing was staged.
+    ///
+    /// # Errors
+    /// [`StorageError`], and then nothing is known of what is durable: stop the node, write no more.
+    fn sync(&mut self) -> Result<(), StorageError>;
+
+    /// Writes one Ready: [`stage`](Self::stage), and [`sync`](Self::sync) if [`Ready::must_sync`] asks for that. What
+    /// need not be durable is written with the next that must.
+    ///
+    /// # Errors
+    /// [`StorageError`], and then nothing is known of what is durable: stop the node, write no more.
+    fn write(&mut self, ready: &Ready) -> Result<(), StorageError> {
+        self.stage(ready)?;
+        if ready.must_sync { self.sync() } else { Ok(()) }
+    }
+
+    /// Whether [`sync`](Self::sync) waits for a device. If so, a runtime calls it on a thread of its own, so that the
+    /// node hears and sends meanwhile; if not, that would cost more than it saves.
+    fn waits_for_device(&self) -> bool {
+        true
+    }
+
+    /// A handle that saves snapshots while this writer goes on writing, for the thread on which they are made.
+    fn snapshot_saver(&self) -> Box<dyn SnapshotSaver>;
+
+    /// Puts `snapshot` in force, which was [saved](SnapshotSaver::save) before, and drops entries that it contains,
+    /// except for the last `keep` of them, which serve followers that lag a little.
     ///
     /// # Errors
     /// [`StorageError`]; the log is as it was.
@@ -47,4 +76,14 @@ pub trait StorageWriter: Send {
     fn last_index(&self) -> Result<LogIndex, StorageError> {
         self.reader().last_index()
     }
+}
+
+/// Saves snapshots that the state machine has made, beside the log and without touching it.
+pub trait SnapshotSaver: Send {
+    /// Makes `snapshot` durable. It comes into force when [`StorageWriter::compact`] is called with it; until then, and
+    /// if that never happens, the storage is as it was.
+    ///
+    /// # Errors
+    /// [`StorageError`]; nothing has changed.
+    fn save(&self, snapshot: &Snapshot) -> Result<(), StorageError>;
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use quorate::{
-    Config, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, Snapshot, StorageError,
-    StorageWriter,
+    Config, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, Snapshot, SnapshotSaver,
+    StorageError, StorageWriter,
     runtime::{Part, RefusalReason, StopReason, UnknownReason},
 };
 use slog::{Discard, Logger, o};
@@ -96,14 +96,22 @@ impl StorageWriter for FailingStorage {
         self.inner.reader()
     }
 
-    fn write(&mut self, ready: &Ready) -> Result<(), StorageError> {
+    fn stage(&mut self, ready: &Ready) -> Result<(), StorageError> {
         let mut left = self.writes_left.lock();
         if *left > 0 {
             *left -= 1;
-            return self.inner.write(ready);
+            return self.inner.stage(ready);
         }
         assert!(!self.panics, "the disk is on fire");
         Err(StorageError::Io(std::io::Error::other("no space left")))
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.inner.sync()
+    }
+
+    fn snapshot_saver(&self) -> Box<dyn SnapshotSaver> {
+        self.inner.snapshot_saver()
     }
 
     fn compact(&mut self, snapshot: Snapshot, keep: u64) -> Result<(), StorageError> {

@@ -12,7 +12,7 @@ use crate::{
         NodeId, StorageError, Term,
     },
     runtime::{Completion, Options, UnknownReason, journal::Journal},
-    storage::MemStorage,
+    storage::{MemStorage, SnapshotSaver},
 };
 
 /// Notes what is written and sent, in order.
@@ -35,9 +35,17 @@ impl StorageWriter for Recorder {
         self.inner.reader()
     }
 
-    fn write(&mut self, ready: &Ready) -> Result<(), StorageError> {
+    fn stage(&mut self, ready: &Ready) -> Result<(), StorageError> {
         self.events.lock().push("write");
-        self.inner.write(ready)
+        self.inner.stage(ready)
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        self.inner.sync()
+    }
+
+    fn snapshot_saver(&self) -> Box<dyn SnapshotSaver> {
+        self.inner.snapshot_saver()
     }
 
     fn compact(&mut self, snapshot: Snapshot, keep: u64) -> Result<(), StorageError> {
