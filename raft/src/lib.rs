@@ -17,6 +17,8 @@
 pub mod consensus;
 #[cfg(feature = "runtime")]
 pub mod runtime;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 #[cfg(feature = "runtime")]
 mod state_machine;
 #[cfg(feature = "runtime")]
