@@ -3,6 +3,8 @@
 //! The core reads through [`Storage`]; whoever drives the core writes through [`StorageWriter`] what a
 //! [`Ready`] says.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod disk;
 mod memory;
 
