@@ -44,7 +44,7 @@ pub(super) fn sentences<W: StorageWriter>() -> Vec<Sentence<W>> {
 
 /// How a log is made that begins behind a snapshot, at 4, and ends at 8.
 fn compacted_log<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding<W> {
-    let mut storage = subject.with_log(&[1, 1, 2, 2, 2, 3, 3, 3])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2, 2, 2, 3, 3, 3], 3)?;
     compact(&mut storage, &snapshot(2, 3), 0)?;
     Ok(storage)
 }
@@ -133,7 +133,7 @@ fn terms<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn term_before_first<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 2, 2, 2, 3])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2, 2, 2, 3], 5)?;
     compact(&mut storage, &snapshot(2, 5), 0)?;
     let reader = storage.reader();
     let first = reader.first_index()?;

@@ -79,7 +79,7 @@ fn installed<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn compaction<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 2, 2, 3, 3])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2, 2, 3, 3], 5)?;
     let made = snapshot(3, 5);
     compact(&mut storage, &made, 2)?;
     let reader = subject.reopen(storage).reader();
@@ -90,7 +90,7 @@ fn compaction<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn membership<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1])?;
+    let mut storage = subject.with_committed_log(&[1, 1], 2)?;
     compact(&mut storage, &snapshot(1, 2), 0)?;
     storage = subject.reopen(storage);
     same("the membership after `compact`", &storage.reader().initial_state()?.membership, &joint())?;
@@ -101,7 +101,7 @@ fn membership<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn saved<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let storage = subject.with_log(&[1, 1, 1])?;
+    let storage = subject.with_committed_log(&[1, 1, 1], 2)?;
     storage.snapshot_saver().save(&snapshot(1, 2))?;
     let mut storage = subject.reopen(storage);
     same("the snapshot", &storage.snapshot()?, &None)?;
@@ -127,7 +127,7 @@ fn staged<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn opening<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 2, 2])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2, 2], 2)?;
     compact(&mut storage, &snapshot(1, 2), 1)?;
     write(&mut storage, ready(0, &[], Some(hard_state(6, Some(3), 2))))?;
     for _ in 0..4 {
@@ -141,7 +141,7 @@ fn opening<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn goes_on<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1])?;
+    let mut storage = subject.with_committed_log(&[1], 1)?;
     for index in 2..=12 {
         storage = subject.reopen(storage);
         write(&mut storage, ready(index - 1, &[index], Some(hard_state(index, Some(1), index - 1))))?;

@@ -77,7 +77,7 @@ fn followed<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn membership<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 1, 1])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 1, 1], 4)?;
     let reader = storage.reader();
     let mut made = snapshot(1, 2);
     compact(&mut storage, &made, 0)?;
@@ -91,7 +91,7 @@ fn membership<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn contents<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 1, 1])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 1, 1], 4)?;
     let empty = Snapshot { data: bytes::Bytes::new(), ..snapshot(1, 1) };
     let large = Snapshot { data: vec![7; 300_000].into(), ..snapshot(1, 3) };
     for made in [empty, snapshot(1, 2), large] {
@@ -106,7 +106,7 @@ fn contents<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn saved<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 1, 1])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 1, 1], 3)?;
     let saver = storage.snapshot_saver();
     saver.save(&snapshot(1, 3))?;
     let reader = storage.reader();
@@ -120,7 +120,7 @@ fn saved<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn compaction<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 2, 2, 3])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2, 2, 3], 3)?;
     let made = snapshot(2, 3);
     compact(&mut storage, &made, 0)?;
     begins_behind(&storage, &made)?;
@@ -128,7 +128,7 @@ fn compaction<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn kept<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 2, 2, 3, 3])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2, 2, 3, 3], 5)?;
     compact(&mut storage, &snapshot(3, 5), 2)?;
     let reader = storage.reader();
     same("the log", &log(&reader)?.as_str(), &"4@2 5@3 6@3")?;
@@ -138,7 +138,7 @@ fn kept<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn all_kept<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 2, 2])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2, 2], 4)?;
     compact(&mut storage, &snapshot(2, 3), 3)?;
     same("the log", &log(&storage.reader())?.as_str(), &"1@1 2@1 3@2 4@2")?;
     compact(&mut storage, &snapshot(2, 4), u64::MAX)?;
@@ -146,7 +146,7 @@ fn all_kept<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn not_brought_back<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 2, 2, 3, 3])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2, 2, 3, 3], 5)?;
     compact(&mut storage, &snapshot(2, 3), 0)?;
     compact(&mut storage, &snapshot(3, 5), 4)?;
     let reader = storage.reader();
@@ -156,7 +156,7 @@ fn not_brought_back<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn hard_state_left<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 2, 2])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2, 2], 4)?;
     let written = hard_state(7, Some(3), 4);
     write(&mut storage, ready(0, &[], Some(written)))?;
     compact(&mut storage, &snapshot(2, 4), 1)?;
@@ -164,7 +164,7 @@ fn hard_state_left<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 }
 
 fn goes_on<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
-    let mut storage = subject.with_log(&[1, 1, 2])?;
+    let mut storage = subject.with_committed_log(&[1, 1, 2], 3)?;
     let made = snapshot(2, 3);
     compact(&mut storage, &made, 0)?;
     begins_behind(&storage, &made)?;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::{
     consensus::{
-        Context, Entries, Entry, EntryId, EntryKind, HardState, LogIndex, Majority, Membership, NodeId,
-        Ready, Snapshot, Term,
+        Context, Entries, Entry, EntryId, EntryKind, HardState, LogIndex, Membership, NodeId, Ready,
+        Snapshot, Term, quorum::Majority,
     },
     storage::StorageWriter,
 };
@@ -36,9 +36,14 @@ impl<'a, W: StorageWriter> Subject<'a, W> {
 
     /// A storage with entries of these terms, from index 1 on, and a hard state that fits.
     pub(super) fn with_log(&mut self, terms: &[u64]) -> Finding<W> {
+        self.with_committed_log(terms, 0)
+    }
+
+    /// The same, with the entries committed up to this index: what a snapshot may contain.
+    pub(super) fn with_committed_log(&mut self, terms: &[u64], commit: u64) -> Finding<W> {
         let mut storage = self.open();
         let term = terms.last().copied().unwrap_or_default();
-        write(&mut storage, ready(0, terms, Some(hard_state(term, None, 0))))?;
+        write(&mut storage, ready(0, terms, Some(hard_state(term, None, commit))))?;
         Ok(storage)
     }
 }
