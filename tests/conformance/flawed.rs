@@ -224,12 +224,7 @@ impl StorageWriter for Flawed {
 
     fn reader(&self) -> FlawedReader {
         let last_when_made = Storage::last_index(&self.disk).unwrap();
-        FlawedReader {
-            disk: self.disk.clone(),
-            flaw: self.flaw,
-            founders: self.founders.clone(),
-            last_when_made,
-        }
+        FlawedReader { disk: self.disk.clone(), flaw: self.flaw, last_when_made }
     }
 
     fn stage(&mut self, ready: &Ready) -> Result<(), StorageError> {
