@@ -11,6 +11,7 @@ use crate::{
     model::{Model, State},
     node::{self, Node},
     sweep::{actions, at_each, seeds},
+    workload::Workload,
 };
 
 /// A log that was closed, or whose process was killed, and what it holds.
@@ -38,12 +39,10 @@ fn contents(files: &SimulatedFileSystem) -> BTreeMap<PathBuf, Vec<u8>> {
 /// The log after the workload of `seed`.
 fn specimen(seed: u64, is_closed: bool) -> Specimen {
     let mut node = Node::on(SimulatedFileSystem::new(seed), Model::new());
-    let actions = actions(seed);
-    // The last action is a sync of what the last but one has staged, or changes nothing.
-    let (before_last, last) = actions.split_at(actions.len() - 2);
-    node.run(before_last).unwrap();
+    node.run(&actions(seed)).unwrap();
     let earlier = (node.model.acknowledged().clone(), contents(&node.files));
-    node.run(last).unwrap();
+    let last = Workload::from(seed, node.model.acknowledged().clone()).actions(1);
+    node.run(&last).unwrap();
     if is_closed {
         node.close();
     } else {

@@ -20,7 +20,7 @@ pub(crate) struct State {
 }
 
 /// What one Ready wants written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Write {
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) entries: Vec<Entry>,
@@ -28,7 +28,7 @@ pub(crate) struct Write {
 }
 
 /// What is done to a log.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Action {
     Stage(Write),
     Sync,
@@ -145,6 +145,22 @@ impl Write {
     }
 }
 
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stage(Write { snapshot, entries, hard_state }) => {
+                let snapshot = snapshot.as_ref().map(|snapshot| snapshot.last.to_string());
+                let entries = Entries::try_from(entries.clone()).unwrap_or_default();
+                write!(f, "stage snapshot {snapshot:?} entries {entries} {hard_state:?}")
+            }
+            Self::Sync => f.write_str("sync"),
+            Self::Compact(snapshot, keep) => write!(f, "compact to {} keep {keep}", snapshot.last),
+            Self::Reopen => f.write_str("reopen"),
+            Self::Kill => f.write_str("kill"),
+        }
+    }
+}
+
 /// The states that a log may be in. The first is acknowledged: nothing before it may come back.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
@@ -164,6 +180,13 @@ impl Model {
     /// The state that was acknowledged last.
     pub(crate) fn acknowledged(&self) -> &State {
         &self.possible[0]
+    }
+
+    /// The latest term that it may know, and the commit index, if there is no doubt of that.
+    pub(crate) fn hard_state_but_for_votes(&self) -> Option<HardState> {
+        let latest = self.latest().hard_state;
+        let is_sure = self.possible.iter().all(|state| state.hard_state.commit == latest.commit);
+        is_sure.then_some(HardState { vote: None, ..latest })
     }
 
     /// This was attempted. It may become durable at any time from now on.

@@ -28,6 +28,8 @@ pub(crate) struct Node {
 pub(crate) enum Failure {
     Open(OpenError),
     Storage(StorageError),
+    /// The power failed, and the log did not notice: what failed was only for later.
+    Down,
 }
 
 impl From<StorageError> for Failure {
@@ -71,6 +73,9 @@ impl Node {
     }
 
     fn act(&mut self, action: &Action) -> Result<(), Failure> {
+        if std::env::var_os("QUORATE_TRACE").is_some() {
+            println!("{} {action:?}", self.files.statistics().operations());
+        }
         let storage = self.storage.as_mut().unwrap();
         match action {
             Action::Stage(write) => {
@@ -92,6 +97,9 @@ impl Node {
                 self.open()?;
             }
             Action::Kill => {
+                if self.files.is_down() {
+                    return Err(Failure::Down);
+                }
                 self.kill();
                 self.open()?;
             }
@@ -114,9 +122,9 @@ impl Node {
     /// After a failure: whatever the log accepts now, it must keep.
     pub(crate) fn try_to_vote(&mut self) {
         let Some(storage) = &mut self.storage else { return };
-        let HardState { term, commit, .. } = self.model.acknowledged().hard_state;
-        // A term that no state has, so that it is new whatever became of the others.
-        let hard_state = HardState { term: quorate::Term(term.0 + 1000), vote: Some(NodeId(3)), commit };
+        // If it is not known how far the log is committed, a node cannot go on.
+        let Some(HardState { term, commit, .. }) = self.model.hard_state_but_for_votes() else { return };
+        let hard_state = HardState { term: term.next(), vote: Some(NodeId(3)), commit };
         let write = Write { hard_state: Some(hard_state), ..Write::default() };
         if storage.stage(&write.ready()).is_ok() && storage.sync().is_ok() {
             self.model.acknowledge_after_failure(&write);

@@ -59,8 +59,9 @@ pub enum Fault {
     /// The power fails while it is under way. It fails, and so does every later one, until
     /// [`restart`](super::SimulatedFileSystem::restart).
     Crash,
-    /// The device fails (EIO). A write may have written the first of its bytes. After a sync, some pages have reached
-    /// the disk and the others never will: they count as clean, so that the next sync reports success.
+    /// The device fails (EIO). A write may have written the first of its bytes. After a file's sync, some pages have
+    /// reached the disk and the others never will: they count as clean, so that the next sync reports success. After a
+    /// directory's, some names have, and the others do with the next.
     Broken,
     /// The disk is full (ENOSPC), and nothing was done.
     NoSpace,

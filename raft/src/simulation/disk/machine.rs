@@ -84,8 +84,12 @@ impl Machine {
     /// # Errors
     /// The machine has crashed, or the process that opened the file has died.
     pub(super) fn begin(&mut self, operation: Operation, life: Option<u64>) -> io::Result<Option<Fault>> {
+        // The dead do nothing that would count.
+        if life.is_some_and(|life| life != self.life) {
+            return Err(Fault::Crash.error());
+        }
         self.statistics.on_operation(operation);
-        if self.is_down || life.is_some_and(|life| life != self.life) {
+        if self.is_down {
             return Err(Fault::Crash.error());
         }
         self.statistics.waited += self.slowness.get(&operation).copied().unwrap_or_default();

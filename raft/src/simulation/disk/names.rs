@@ -69,27 +69,24 @@ impl Names {
         self.pending.push(change);
     }
 
-    /// All that happened is durable. What an earlier, failed sync has dropped is not, whatever programs see.
     pub(super) fn sync(&mut self) {
-        for change in std::mem::take(&mut self.pending) {
-            change.apply(&mut self.durable);
+        self.pending.clear();
+        self.durable = self.cached.clone();
+    }
+
+    /// A sync fails: any of the changes are durable. File systems write names to a journal first, and forget none of
+    /// them while they run: the others become durable with a later sync.
+    pub(super) fn fail_sync(&mut self, random: &mut Pcg64Mcg) {
+        for change in &self.pending {
+            if random.random() {
+                change.apply(&mut self.durable);
+            }
         }
     }
 
-    /// A sync fails: any of the changes are durable, the others never will be, though programs see them.
-    pub(super) fn fail_sync(&mut self, random: &mut Pcg64Mcg) -> u64 {
-        self.settle(Unsynced::Random, random)
-    }
-
-    /// The power fails and comes back. How many changes were undone.
+    /// The power fails and comes back: any of the changes may have happened, but a renaming is never half done. How
+    /// many were undone.
     pub(super) fn crash(&mut self, unsynced: Unsynced, random: &mut Pcg64Mcg) -> u64 {
-        let undone = self.settle(unsynced, random);
-        self.cached = self.durable.clone();
-        undone
-    }
-
-    /// Decides for each change whether it has reached the disk. A renaming is never half done.
-    fn settle(&mut self, unsynced: Unsynced, random: &mut Pcg64Mcg) -> u64 {
         let mut undone = 0;
         for change in std::mem::take(&mut self.pending) {
             let survives = match unsynced {
@@ -102,6 +99,7 @@ impl Names {
             }
             undone += u64::from(!survives);
         }
+        self.cached = self.durable.clone();
         undone
     }
 

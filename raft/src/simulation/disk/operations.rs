@@ -111,14 +111,14 @@ impl FileSystem for SimulatedFileSystem {
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         let mut machine = self.machine.lock();
         let fault = machine.begin(Operation::SyncDirectory, None)?;
-        let Machine { directories, random, statistics, .. } = &mut *machine;
+        let Machine { directories, random, .. } = &mut *machine;
         let names = directories.get_mut(&normal(path)).ok_or_else(|| not_found(path))?;
         match fault {
             None | Some(Fault::Short) => names.sync(),
             Some(Fault::Crash) => return Err(machine.stop()),
             Some(fault @ (Fault::NoSpace | Fault::Interrupted)) => return Err(fault.error()),
             Some(Fault::Broken) => {
-                statistics.names_undone += names.fail_sync(random);
+                names.fail_sync(random);
                 return Err(Fault::Broken.error());
             }
         }
