@@ -81,6 +81,11 @@ impl Batch {
         newest.filter(|placed| placed.id.index == index).map(|placed| placed.id.term)
     }
 
+    /// Makes room in memory for a frame of `bytes`.
+    pub(super) fn reserve(&mut self, bytes: u64) {
+        self.buffer.reserve(usize::try_from(bytes).unwrap_or_default());
+    }
+
     /// Stages entries.
     pub(super) fn put_entries<'a>(
         &mut self,

@@ -133,11 +133,14 @@ impl Head {
         is_sound.then_some(head)
     }
 
-    /// Whether this is the checksum of its entries' checksums, one after another.
-    pub(super) const fn covers(&self, entries_checksum: u32) -> bool {
-        self.entries_checksum == entries_checksum
+    /// Whether these are the checksums of its entries, one after another.
+    pub(super) fn covers(&self, entry_checksums: &[u8]) -> bool {
+        checksum(0, entry_checksums) == self.entries_checksum
     }
 }
+
+/// How many bytes [`may_be_head`] looks at.
+pub(super) const CANDIDATE_BYTES: usize = 24;
 
 /// Whether a head of segment `sequence` may begin here. Costs two comparisons.
 pub(super) fn may_be_head(bytes: &[u8], sequence: u64) -> bool {
@@ -161,6 +164,30 @@ pub(super) struct EntryHead {
 
 impl EntryHead {
     pub(super) const BYTES: usize = 32;
+
+    /// Without the checksum.
+    fn of(entry: &Entry) -> Self {
+        // `entry_bytes` has found that they fit.
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let (data, context) = (length(&entry.data), length(entry.context.as_bytes()));
+        Self { checksum: 0, data, id: entry.id, context, kind: entry.kind }
+    }
+
+    fn encode(&self) -> [u8; Self::BYTES] {
+        let kind: u32 = match self.kind {
+            EntryKind::Normal => 0,
+            EntryKind::Blank => 1,
+            EntryKind::ConfChange => 2,
+        };
+        let mut bytes = [0; Self::BYTES];
+        bytes[..4].copy_from_slice(&self.checksum.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.data.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.id.index.0.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.id.term.0.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.context.to_le_bytes());
+        bytes[28..].copy_from_slice(&kind.to_le_bytes());
+        bytes
+    }
 
     /// Reads an entry's head. `None` if no entry begins so; its lengths are still to be bounded by the frame's.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -228,31 +255,26 @@ impl FrameWriter<'_> {
     ) {
         let start = self.buffer.len();
         self.buffer.resize(start + head_bytes(purpose), 0);
-        let mut sums = crc32fast::Hasher::new();
-        let mut count = 0;
+        let mut sums = Vec::new();
         for entry in entries {
             on_entry(entry, self.buffer.len());
-            sums.update(&self.put_entry(entry).to_le_bytes());
-            count += 1;
+            sums.put_u32(self.put_entry(entry));
         }
-        let (length, entries_checksum) = ((self.buffer.len() - start) as u64, sums.finalize());
-        let (sequence, durable) = (self.sequence, self.durable);
-        let head = Head { length, sequence, durable, hard_state, count, entries_checksum, purpose };
+        let head = Head {
+            length: (self.buffer.len() - start) as u64,
+            sequence: self.sequence,
+            durable: self.durable,
+            hard_state,
+            count: u32::try_from(sums.len() / 4).unwrap_or(u32::MAX),
+            entries_checksum: checksum(0, &sums),
+            purpose,
+        };
         head.put(self.seed, &mut self.buffer[start..]);
     }
 
     fn put_entry(&mut self, entry: &Entry) -> u32 {
         let start = self.buffer.len();
-        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.buffer.put_u32(0);
-        self.buffer.put_u32(length(&entry.data));
-        self.buffer.put_id(entry.id);
-        self.buffer.put_u32(length(entry.context.as_bytes()));
-        self.buffer.put_u32(match entry.kind {
-            EntryKind::Normal => 0,
-            EntryKind::Blank => 1,
-            EntryKind::ConfChange => 2,
-        });
+        self.buffer.extend_from_slice(&EntryHead::of(entry).encode());
         self.buffer.extend_from_slice(entry.context.as_bytes());
         self.buffer.extend_from_slice(&entry.data);
         let sum = checksum(self.seed, &self.buffer[start + 4..]);

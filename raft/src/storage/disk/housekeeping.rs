@@ -5,7 +5,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -44,6 +47,8 @@ struct Desk {
     segment_bytes: u64,
     spares: Mutex<Spares>,
     changed: Condvar,
+    /// The log is being closed: nobody will need a spare.
+    is_closing: AtomicBool,
 }
 
 struct Spares {
@@ -63,7 +68,8 @@ impl Housekeeper {
         next_number: u64,
     ) -> Result<Self, OpenError> {
         let spares = Mutex::new(Spares { ready, under_way: false, next_number });
-        let desk = Arc::new(Desk { shared, segment_bytes, spares, changed: Condvar::new() });
+        let (changed, is_closing) = (Condvar::new(), AtomicBool::new(false));
+        let desk = Arc::new(Desk { shared, segment_bytes, spares, changed, is_closing });
         if !background {
             return Ok(Self { desk, orders: None, thread: None });
         }
@@ -130,6 +136,7 @@ impl Housekeeper {
 
 impl Drop for Housekeeper {
     fn drop(&mut self) {
+        self.desk.is_closing.store(true, Ordering::Relaxed);
         self.orders = None;
         if let Some(thread) = self.thread.take() {
             // A panic there has been reported where it happened; the log does not depend on its work.
@@ -138,10 +145,10 @@ impl Drop for Housekeeper {
     }
 }
 
-impl Spares {
-    /// More than one is kept only if old segments come back; more than two are of no use.
-    const MAX: usize = 2;
+/// More than one is kept only if old segments come back; more than two are of no use.
+pub(super) const SPARES_MAX: usize = 2;
 
+impl Spares {
     fn take_number(&mut self) -> u64 {
         self.next_number += 1;
         self.next_number - 1
@@ -174,19 +181,22 @@ impl Desk {
         match prepared {
             Ok(spare) => spares.ready.push_back(spare),
             // Whoever needs it tries again, and says so if it fails.
-            Err(error) => warn!(self.shared.logger, "no segment is ready for when this one is full: {error}"),
+            Err(error) if !self.is_closing.load(Ordering::Relaxed) => {
+                warn!(self.shared.logger, "no segment is ready for when this one is full: {error}");
+            }
+            Err(_) => {}
         }
         self.changed.notify_all();
     }
 
     fn prepare(&self, number: u64, size: u64) -> Result<Prepared, OpenError> {
-        Prepared::new(&*self.shared.files, &self.shared.directory, number, size)
+        Prepared::new(&*self.shared.files, &self.shared.directory, number, size, &self.is_closing)
     }
 
     /// Makes a spare of an old segment, or removes it. A failure leaves a file behind, which the next opening removes.
     fn retire(&self, segment: Arc<Segment>) {
         let sequence = segment.sequence;
-        let has_room = self.spares.lock().ready.len() < Spares::MAX;
+        let has_room = self.spares.lock().ready.len() < SPARES_MAX;
         // A reader that still holds the segment must find in it what it looks for.
         let retired = match Arc::try_unwrap(segment) {
             Ok(segment) if has_room && segment.size == self.segment_bytes => self.reuse(segment),

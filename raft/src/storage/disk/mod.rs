@@ -7,6 +7,7 @@ mod file_system;
 mod frame;
 mod header;
 mod housekeeping;
+mod inspect;
 mod names;
 mod opening;
 mod options;
@@ -23,6 +24,9 @@ mod writer;
 
 pub use error::{Damage, OpenError};
 pub use file_system::{File, FileSystem, LocalFileSystem, OpenMode};
+pub use inspect::{
+    Inspection, LogReport, SegmentReport, SegmentVerdict, SnapshotReport, inspect, inspect_in,
+};
 pub use options::DiskOptions;
 pub use reader::DiskReader;
 pub use writer::DiskStorage;

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use rand::{TryRngCore as _, rngs::OsRng};
@@ -16,7 +16,7 @@ use super::{
     error::{Naming, OpenError},
     file_system::{FileSystem, LocalFileSystem, OpenMode},
     header::{Header, Mark},
-    housekeeping::Housekeeper,
+    housekeeping::{Housekeeper, SPARES_MAX},
     names::{LOCK, Name},
     options::DiskOptions,
     recovery::{self, Listing, Tail},
@@ -140,7 +140,7 @@ fn create(
     let mark = Mark { first_segment: sequence, ..Mark::default() };
     let header =
         Header { log, sequence, size, previous_end: 0, last, hard_state, mark, membership: founders };
-    let prepared = Prepared::new(files, directory, 0, size)?;
+    let prepared = Prepared::new(files, directory, 0, size, &AtomicBool::new(false))?;
     prepared.put_in_use(files, directory, &header).map(drop)
 }
 
@@ -191,7 +191,7 @@ fn reusable_spares(
         let path = Name::Spare(number).path(directory);
         let opened = files.open(&path, OpenMode::ReadWrite).and_then(|file| Ok((file.size()?, file)));
         match opened {
-            Ok((size, file)) if size == segment_bytes && spares.is_empty() => {
+            Ok((size, file)) if size == segment_bytes && spares.len() < SPARES_MAX => {
                 spares.push_back(Prepared { path, file, size });
             }
             _ => drop(files.remove(&path)),

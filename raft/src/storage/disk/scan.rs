@@ -3,9 +3,9 @@
 use std::io;
 
 use super::{
-    codec::round_up,
+    codec::{Put as _, round_up},
     file_system::File,
-    frame::{ALIGNMENT, EntryHead, Head, may_be_head},
+    frame::{ALIGNMENT, CANDIDATE_BYTES, EntryHead, Head, may_be_head},
     segment::Segment,
     state::{Placed, Position},
 };
@@ -35,6 +35,14 @@ impl Window<'_> {
         let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
         Ok(self.buffer.get(from..).and_then(|bytes| bytes.get(..usize::try_from(length).ok()?)))
     }
+
+    /// What is in memory from `offset` on, read anew if that is less than `least`; `None` beyond the file's end.
+    fn rest(&mut self, offset: u64, least: u64) -> io::Result<Option<&[u8]>> {
+        let end = self.start + self.buffer.len() as u64;
+        let there = if offset < self.start { 0 } else { end.saturating_sub(offset) };
+        let length = if there >= least { there } else { Self::BYTES.min(self.size.saturating_sub(offset)) };
+        if length < least { Ok(None) } else { self.bytes(offset, length) }
+    }
 }
 
 /// Reads the frames of a segment, one after another.
@@ -45,6 +53,8 @@ pub(super) struct Scan<'a> {
     offset: u64,
     /// The entries of the last frame read.
     entries: Vec<Placed>,
+    /// Their checksums.
+    sums: Vec<u8>,
 }
 
 /// What lies behind the last good frame.
@@ -59,7 +69,7 @@ pub(super) struct Remains {
 impl<'a> Scan<'a> {
     pub(super) fn new(segment: &'a Segment) -> Self {
         let window = Window { file: &*segment.file, size: segment.size, buffer: Vec::new(), start: 0 };
-        Self { window, segment, offset: segment.start, entries: Vec::new() }
+        Self { window, segment, offset: segment.start, entries: Vec::new(), sums: Vec::new() }
     }
 
     /// Where the last good frame ends.
@@ -93,7 +103,7 @@ impl<'a> Scan<'a> {
     fn read_entries(&mut self, head: &Head, end: u64) -> io::Result<bool> {
         self.entries.clear();
         let mut at = self.offset + head.bytes() as u64;
-        let mut sums = crc32fast::Hasher::new();
+        self.sums.clear();
         for _ in 0..head.count {
             let prefix = self.window.bytes(at, EntryHead::BYTES as u64)?;
             let Some(entry) = prefix.and_then(EntryHead::decode) else { return Ok(false) };
@@ -105,11 +115,11 @@ impl<'a> Scan<'a> {
             let is_sound = self.window.bytes(at, bytes)?.is_some_and(|bytes| entry.is_sound(bytes, seed));
             let position = u32::try_from(bytes).ok().and_then(|size| Position::new(at, size));
             let (true, Some(position)) = (is_sound, position) else { return Ok(false) };
-            sums.update(&entry.checksum.to_le_bytes());
+            self.sums.put_u32(entry.checksum);
             self.entries.push(Placed { id: entry.id, position });
             at += round_up(bytes, ALIGNMENT);
         }
-        Ok(at == end && head.covers(sums.finalize()))
+        Ok(at == end && head.covers(&self.sums))
     }
 
     /// Looks through what lies behind the last good frame.
@@ -131,20 +141,16 @@ impl<'a> Scan<'a> {
 
     /// The first place from `at` on where a frame may begin.
     fn next_candidate(&mut self, mut at: u64) -> io::Result<Option<u64>> {
-        const NEEDED: u64 = 24;
         let sequence = self.segment.sequence;
-        loop {
-            let length = self.window.size.saturating_sub(at).min(Window::BYTES);
-            let Some(bytes) = self.window.bytes(at, length)?.filter(|bytes| bytes.len() as u64 >= NEEDED)
-            else {
-                return Ok(None);
-            };
-            let mut offsets = (0..=bytes.len() - NEEDED as usize).step_by(ALIGNMENT as usize);
+        while let Some(bytes) = self.window.rest(at, CANDIDATE_BYTES as u64)? {
+            let places = (bytes.len() - CANDIDATE_BYTES) / ALIGNMENT as usize + 1;
+            let mut offsets = (0..places).map(|place| place * ALIGNMENT as usize);
             if let Some(found) = offsets.find(|&offset| may_be_head(&bytes[offset..], sequence)) {
                 return Ok(Some(at + found as u64));
             }
-            at += round_up(length - NEEDED + 1, ALIGNMENT);
+            at += places as u64 * ALIGNMENT;
         }
+        Ok(None)
     }
 
     /// The bytes from `from` on, up to the last good frame's end.

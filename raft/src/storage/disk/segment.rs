@@ -6,6 +6,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::{
@@ -85,18 +86,19 @@ const ZEROS: &[u8] = &[0; 256 << 10];
 const BYTES_PER_FLUSH: u64 = 4 << 20;
 
 impl Prepared {
-    /// Makes a file of `size` zeros. When it has its name, it is durable.
+    /// Makes a file of `size` zeros, unless it is `abandoned` before that is done. When it has its name, it is durable.
     pub(super) fn new(
         files: &dyn FileSystem,
         directory: &Path,
         number: u64,
         size: u64,
+        abandoned: &AtomicBool,
     ) -> Result<Self, OpenError> {
         let path = Name::Spare(number).path(directory);
         let temporary = unfinished(&path);
         remove_if_there(files, &temporary)?;
         let file = files.open(&temporary, OpenMode::CreateNew).naming("create", &temporary)?;
-        let made = fill(&*file, size).naming("write zeros to", &temporary);
+        let made = fill(&*file, size, abandoned).naming("write zeros to", &temporary);
         let named = made.and_then(|()| files.rename(&temporary, &path).naming("rename", &temporary));
         if let Err(error) = named {
             // Half a spare only takes room from what needs it. If it cannot be removed, the next opening does it.
@@ -133,9 +135,12 @@ impl Prepared {
     }
 }
 
-fn fill(file: &dyn File, size: u64) -> io::Result<()> {
+fn fill(file: &dyn File, size: u64, abandoned: &AtomicBool) -> io::Result<()> {
     let mut offset = 0;
     while offset < size {
+        if abandoned.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the log is being closed"));
+        }
         let count = (ZEROS.len() as u64).min(size - offset);
         file.write_all_at(&ZEROS[..usize::try_from(count).unwrap_or(ZEROS.len())], offset)?;
         offset += count;

@@ -29,7 +29,7 @@ const MAGIC: [u8; 8] = *b"QUORSNAP";
 const END_MAGIC: [u8; 8] = *b"QSNAPEND";
 /// Magic, version, checksum and length.
 const PREFIX: usize = 24;
-const FOOTER: usize = 32;
+const FOOTER: usize = 28;
 const CHUNK_HEAD: usize = 8;
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -71,7 +71,6 @@ fn write(file: &dyn File, log: u64, snapshot: &Snapshot) -> std::io::Result<()> 
     buffer.put_u64(count);
     let sum = checksum(seed, &buffer[footer..]);
     buffer.put_u32(sum);
-    buffer.put_u32(0);
     file.write_all_at(&buffer, offset)?;
     file.sync_all()
 }

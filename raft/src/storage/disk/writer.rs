@@ -158,6 +158,7 @@ impl DiskStorage {
             snapshots::save(&self.shared, snapshot)?;
         }
         self.make_room(bytes, RESERVE_BYTES)?;
+        self.batch.reserve(bytes);
         match &ready.snapshot {
             Some(snapshot) => {
                 let mark = Mark { first_segment: self.batch.segment().sequence, ..mark };

@@ -3,6 +3,7 @@
 //! A test whose name begins with `hazard_` and a number plays that hazard of `docs/disk-format.md`.
 
 mod basics;
+mod hazards;
 mod observed;
 
 use std::{path::Path, sync::Arc};

@@ -3,7 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use parking_lot::Mutex;
@@ -20,6 +20,8 @@ pub(super) struct Observed {
 struct Observations {
     calls: Vec<String>,
     failures: Vec<Failure>,
+    /// The names of the files that are open, as they are now.
+    open: Vec<Weak<Mutex<PathBuf>>>,
 }
 
 struct Failure {
@@ -50,7 +52,7 @@ impl Observed {
     }
 
     fn note(&self, verb: &str, path: &Path) -> io::Result<()> {
-        let call = format!("{verb} {}", path.file_name().unwrap_or_default().to_string_lossy());
+        let call = format!("{verb} {}", path.file_name().map_or(".".into(), |name| name.to_string_lossy()));
         let mut inner = self.inner.lock();
         let fails = inner.failures.iter().position(|failure| call.starts_with(&failure.call));
         inner.calls.push(call);
@@ -77,12 +79,21 @@ impl FileSystem for Observed {
             self.note("create", path)?;
         }
         let file = LocalFileSystem.open(path, mode)?;
-        Ok(Box::new(ObservedFile { file, path: path.to_owned(), observed: self.clone() }))
+        let path = Arc::new(Mutex::new(path.to_owned()));
+        self.inner.lock().open.push(Arc::downgrade(&path));
+        Ok(Box::new(ObservedFile { file, path, observed: self.clone() }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.note("rename to", to)?;
-        LocalFileSystem.rename(from, to)
+        LocalFileSystem.rename(from, to)?;
+        for path in self.inner.lock().open.iter().filter_map(Weak::upgrade) {
+            let mut path = path.lock();
+            if *path == from {
+                to.clone_into(&mut path);
+            }
+        }
+        Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -102,7 +113,7 @@ impl FileSystem for Observed {
 
 struct ObservedFile {
     file: Box<dyn File>,
-    path: PathBuf,
+    path: Arc<Mutex<PathBuf>>,
     observed: Observed,
 }
 
@@ -112,17 +123,17 @@ impl File for ObservedFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.observed.note("write", &self.path)?;
+        self.observed.note("write", &self.path.lock())?;
         self.file.write_at(bytes, offset)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.observed.note("sync", &self.path)?;
+        self.observed.note("sync", &self.path.lock())?;
         self.file.sync_data()
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.observed.note("sync", &self.path)?;
+        self.observed.note("sync", &self.path.lock())?;
         self.file.sync_all()
     }
 
@@ -131,7 +142,7 @@ impl File for ObservedFile {
     }
 
     fn set_size(&self, size: u64) -> io::Result<()> {
-        self.observed.note("resize", &self.path)?;
+        self.observed.note("resize", &self.path.lock())?;
         self.file.set_size(size)
     }
 }
