@@ -57,13 +57,14 @@ impl DiskStorage {
         if bytes < min {
             return Err(OpenError::SegmentTooSmall { bytes, min });
         }
-        create_directory(&*files, &directory)?;
+        files.create_directories(&directory).naming("create", &directory)?;
         let lock = files.lock(&directory.join(LOCK)).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => OpenError::InUse(directory.clone()),
             _ => OpenError::Io { action: "lock", path: directory.join(LOCK), source },
         })?;
         let mut listing = Listing::read(&*files, &directory)?;
         if listing.segments.is_empty() && listing.snapshots.is_empty() {
+            sync_directories_above(&*files, &directory)?;
             create(&*files, &directory, founders, options)?;
             listing = Listing::read(&*files, &directory)?;
         }
@@ -105,16 +106,18 @@ impl DiskStorage {
     }
 }
 
-/// Creates a directory, and makes its name durable, and those of the directories above that were missing too.
-fn create_directory(files: &dyn FileSystem, directory: &Path) -> Result<(), OpenError> {
-    let is_missing =
-        |path: &&Path| files.list(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let missing: Vec<_> = directory.ancestors().take_while(is_missing).collect();
-    files.create_directories(directory).naming("create", directory)?;
-    for created in missing {
-        let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        files.sync_directory(parent).naming("flush directory", parent)?;
+/// Makes the name of a directory durable, and those of the directories above.
+///
+/// Whether they were there before says nothing: an earlier process may have created them, and died before they were
+/// durable.
+fn sync_directories_above(files: &dyn FileSystem, directory: &Path) -> Result<(), OpenError> {
+    for above in directory.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match files.sync_directory(above) {
+            // Who may not read a directory has created nothing in it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            synced => synced.naming("flush directory", above)?,
+        }
     }
     Ok(())
 }
