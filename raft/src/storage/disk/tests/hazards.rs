@@ -89,6 +89,24 @@ fn hazard_02_a_failed_flush_of_the_directory_counts_as_well() {
     assert!(storage.write(&ready_of(run(1, 2, 2))).is_err());
 }
 
+/// The new segment's name was not made durable, and the directory's next flush may only seem to do so.
+#[test]
+fn hazard_02_a_segment_whose_name_may_be_lost_is_not_gone_on_in() {
+    let (directory, files) = (directory(), Observed::default());
+    let mut storage = open_in(&files, directory.path()).unwrap();
+    storage.write(&ready_of(run_of_bytes(1, 1, 1, 6000))).unwrap();
+    files.fail_once("sync directory", io::ErrorKind::Other);
+    assert!(storage.write(&ready_of(run_of_bytes(1, 2, 2, 6000))).is_err());
+    drop(storage);
+    assert_eq!(segments(directory.path()), 2, "the name is there, for now");
+    let mut storage = open_in(&files, directory.path()).unwrap();
+    assert_eq!((held(&storage).as_str(), segments(directory.path())), ("1@1", 1));
+    storage.write(&ready_of(run_of_bytes(1, 2, 2, 6000))).unwrap();
+    assert_eq!((held(&storage).as_str(), segments(directory.path())), ("1@1 2@1", 2));
+    kill(storage);
+    assert_eq!(held(&open(directory.path())), "1@1 2@1");
+}
+
 #[test]
 fn hazard_03_readers_see_nothing_before_the_flush() {
     for failing in ["write segment", "sync segment"] {
