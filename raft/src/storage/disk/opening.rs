@@ -17,13 +17,16 @@ use super::{
     file_system::{FileSystem, LocalFileSystem, OpenMode},
     header::{Header, Mark},
     housekeeping::{Housekeeper, SPARES_MAX},
-    names::{LOCK, Name},
+    names::{LOCK, Name, unfinished},
     options::DiskOptions,
     recovery::{self, Listing, Tail},
     segment::{Prepared, Segment, remove_if_there},
     shared::Shared,
 };
 use crate::consensus::{EntryId, HardState, LogIndex, Membership};
+
+/// The number of a log's first segment.
+const FIRST_SEQUENCE: u64 = 1;
 
 impl DiskStorage {
     /// Opens the log in `directory`, or begins one there if it holds none: that of a member of a cluster that was
@@ -82,6 +85,9 @@ impl DiskStorage {
         let found = recovery::recover(&*files, &directory, listing, OpenMode::ReadWrite)?;
         let (state, tail) = (found.state, found.tail);
         let segment = found.segment;
+        if segment.sequence == FIRST_SEQUENCE && tail.end == segment.start {
+            name_again(&*files, &segment.path)?;
+        }
         mend(&segment, &tail)?;
         clear_away(&*files, &directory, listing, &found.unneeded, state.mark.snapshot())?;
         files.sync_directory(&directory).naming("flush directory", &directory)?;
@@ -136,12 +142,22 @@ fn create(
             .map_err(|error| io::Error::other(error.to_string()))
             .naming("draw an id for", directory)?,
     };
-    let (hard_state, last, sequence, size) = (HardState::default(), EntryId::ZERO, 1, options.segment_bytes);
+    let (hard_state, last) = (HardState::default(), EntryId::ZERO);
+    let (sequence, size) = (FIRST_SEQUENCE, options.segment_bytes);
     let mark = Mark { first_segment: sequence, ..Mark::default() };
     let header =
         Header { log, sequence, size, previous_end: 0, last, hard_state, mark, membership: founders };
     let prepared = Prepared::new(files, directory, 0, size, &AtomicBool::new(false))?;
     prepared.put_in_use(files, directory, &header).map(drop)
+}
+
+/// Renames a file there and back. If an earlier life could not make the name durable, the next flush of the directory
+/// does, and does not only seem to.
+fn name_again(files: &dyn FileSystem, path: &Path) -> Result<(), OpenError> {
+    // The file holds no frame yet: if a crash leaves it so, it is removed, and the log is begun again.
+    let other = unfinished(path);
+    files.rename(path, &other).naming("rename", path)?;
+    files.rename(&other, path).naming("rename", &other)
 }
 
 /// Makes what was found durable, and overwrites what a crash has left behind it.

@@ -68,8 +68,13 @@ pub(super) struct Remains {
 
 impl<'a> Scan<'a> {
     pub(super) fn new(segment: &'a Segment) -> Self {
+        Self::from(segment, segment.start)
+    }
+
+    /// Begins at `offset`, where a frame should begin.
+    pub(super) fn from(segment: &'a Segment, offset: u64) -> Self {
         let window = Window { file: &*segment.file, size: segment.size, buffer: Vec::new(), start: 0 };
-        Self { window, segment, offset: segment.start, entries: Vec::new(), sums: Vec::new() }
+        Self { window, segment, offset, entries: Vec::new(), sums: Vec::new() }
     }
 
     /// Where the last good frame ends.
