@@ -17,11 +17,12 @@ use crate::{
 /// A log that was closed, or whose process was killed, and what it holds.
 struct Specimen {
     files: SimulatedFileSystem,
-    /// The states that were acknowledged, the last of which it holds.
+    /// All states that it has gone through. It holds the last.
     states: Vec<State>,
+    /// How many of them there were before the last sync.
+    synced_before: usize,
     /// What each file held before the last write: that of the last sync, or that of closing the log.
     earlier: BTreeMap<PathBuf, Vec<u8>>,
-    is_closed: bool,
 }
 
 /// What became of a damaged log.
@@ -40,12 +41,16 @@ fn contents(files: &SimulatedFileSystem) -> BTreeMap<PathBuf, Vec<u8>> {
 /// A log after so many actions from a seed, each with the sync that it needs.
 fn specimen(seed: u64, parts: u64, is_closed: bool) -> Specimen {
     let mut node = Node::on(SimulatedFileSystem::new(seed), Model::new());
-    let (mut states, mut earlier) = (vec![State::new()], BTreeMap::new());
+    let (mut states, mut synced_before, mut earlier) = (vec![State::new()], 0, BTreeMap::new());
     for part in 0..parts {
-        earlier = contents(&node.files);
+        (synced_before, earlier) = (states.len(), contents(&node.files));
         let actions = Workload::from(seed << 8 | part, node.model.latest().clone()).actions(1);
+        let mut state = node.model.latest().clone();
+        states.extend(actions.iter().map(|action| {
+            state.act(action);
+            state.clone()
+        }));
         node.run(&actions).unwrap();
-        states.push(node.model.acknowledged().clone());
     }
     if is_closed {
         earlier = contents(&node.files);
@@ -53,7 +58,7 @@ fn specimen(seed: u64, parts: u64, is_closed: bool) -> Specimen {
     } else {
         node.kill();
     }
-    Specimen { files: node.files.fork(seed), states, earlier, is_closed }
+    Specimen { files: node.files.fork(seed), states, synced_before, earlier }
 }
 
 impl Specimen {
@@ -132,7 +137,7 @@ fn flip_every_byte(test: &str, is_closed: bool) {
             damaged.flip_bit(path, offset as u64, u8::try_from(number % 8).unwrap()).unwrap();
             // Of a log that was closed, the last write says nothing but that.
             let may_be_torn = !is_closed && specimen.is_of_last_write(path, offset..offset + 1);
-            let states = if may_be_torn { &specimen.states[specimen.states.len() - 2..] } else { &[] };
+            let states = if may_be_torn { &specimen.states[specimen.synced_before - 1..] } else { &[] };
             specimen.check(damaged, states, &mut outcomes);
         });
     }

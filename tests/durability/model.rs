@@ -89,6 +89,15 @@ impl State {
         if offset == 0 { self.base } else { self.log[usize::try_from(offset).unwrap() - 1].id }
     }
 
+    /// The action succeeds.
+    pub(crate) fn act(&mut self, action: &Action) {
+        match action {
+            Action::Stage(write) => self.write(write),
+            Action::Compact(snapshot, keep) => self.compact(snapshot, *keep),
+            Action::Sync | Action::Reopen | Action::Kill => {}
+        }
+    }
+
     pub(crate) fn write(&mut self, write: &Write) {
         if let Some(snapshot) = &write.snapshot {
             self.log.clear();

@@ -27,11 +27,7 @@ impl Workload {
         let mut actions = Vec::new();
         while actions.len() < count || self.is_staged {
             let action = self.next();
-            match &action {
-                Action::Stage(write) => self.state.write(write),
-                Action::Compact(snapshot, keep) => self.state.compact(snapshot, *keep),
-                Action::Sync | Action::Reopen | Action::Kill => {}
-            }
+            self.state.act(&action);
             self.is_staged = matches!(action, Action::Stage(_));
             actions.push(action);
         }
