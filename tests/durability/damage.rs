@@ -42,21 +42,25 @@ fn contents(files: &SimulatedFileSystem) -> BTreeMap<PathBuf, Vec<u8>> {
 fn specimen(seed: u64, parts: u64, is_closed: bool) -> Specimen {
     let mut node = Node::on(SimulatedFileSystem::new(seed), Model::new());
     let (mut states, mut synced_before, mut earlier) = (vec![State::new()], 0, BTreeMap::new());
-    for part in 0..parts {
-        (synced_before, earlier) = (states.len(), contents(&node.files));
-        let actions = Workload::from(seed << 8 | part, node.model.latest().clone()).actions(1);
-        let mut state = node.model.latest().clone();
-        states.extend(actions.iter().map(|action| {
-            state.act(action);
-            state.clone()
-        }));
-        node.run(&actions).unwrap();
-    }
-    if is_closed {
-        earlier = contents(&node.files);
-        node.close();
-    } else {
-        node.kill();
+    for part in 0..=parts {
+        let (count, before) = (states.len(), contents(&node.files));
+        if part < parts {
+            let actions = Workload::from(seed << 8 | part, node.model.latest().clone()).actions(1);
+            let mut state = node.model.latest().clone();
+            states.extend(actions.iter().map(|action| {
+                state.act(action);
+                state.clone()
+            }));
+            node.run(&actions).unwrap();
+        } else if is_closed {
+            node.close();
+        } else {
+            node.kill();
+        }
+        // Not every action writes: closing a log that was only opened does not.
+        if contents(&node.files) != before {
+            (synced_before, earlier) = (count, before);
+        }
     }
     Specimen { files: node.files.fork(seed), states, synced_before, earlier }
 }

@@ -186,11 +186,6 @@ impl Model {
         self.possible.last().unwrap()
     }
 
-    /// The state that was acknowledged last.
-    pub(crate) fn acknowledged(&self) -> &State {
-        &self.possible[0]
-    }
-
     /// The latest term that it may know, and the commit index, if there is no doubt of that.
     pub(crate) fn hard_state_but_for_votes(&self) -> Option<HardState> {
         let latest = self.latest().hard_state;
