@@ -35,7 +35,7 @@ pub use state_machine::{RestoreError, StateMachine};
 #[cfg(feature = "runtime")]
 pub use storage::{MemStorage, SnapshotSaver, StorageWriter};
 #[cfg(feature = "runtime")]
-pub use transport::{Inbox, MemNetwork, Transport};
+pub use transport::{Inbox, MemNetwork, TcpOptions, TcpTransport, Transport};
 
 /// The README's loop compiles.
 #[cfg(doctest)]

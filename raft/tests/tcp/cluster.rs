@@ -1,0 +1,161 @@
+//! A cluster of nodes with storage in memory, connected over TCP.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use quorate::{
+    Config, Handle, LogIndex, MemStorage, Node, NodeId, Options, Outcome, RestoreError, RoleKind,
+    StateMachine, TcpOptions, TcpTransport, transport::tcp::Identity,
+};
+use slog::{Discard, Logger, o};
+
+use crate::wait::{PATIENCE, eventually};
+
+pub(crate) const CLUSTER: u64 = 7;
+
+/// Remembers every command in order.
+#[derive(Clone, Default)]
+pub(crate) struct Journal {
+    lines: Arc<Mutex<Vec<Bytes>>>,
+}
+
+impl Journal {
+    pub(crate) fn len(&self) -> usize {
+        self.lines.lock().len()
+    }
+
+    pub(crate) fn last(&self) -> Option<Bytes> {
+        self.lines.lock().last().cloned()
+    }
+}
+
+impl StateMachine for Journal {
+    type Response = usize;
+    type Query = ();
+    type Answer = usize;
+
+    fn apply(&mut self, _index: LogIndex, command: &Bytes) -> usize {
+        let mut lines = self.lines.lock();
+        lines.push(command.clone());
+        lines.len()
+    }
+
+    fn query(&self, (): ()) -> usize {
+        self.len()
+    }
+
+    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+        let lines = self.lines.lock().clone();
+        Box::new(move || {
+            let framed = |line: &Bytes| [&(line.len() as u64).to_be_bytes()[..], line].concat();
+            lines.iter().flat_map(framed).collect::<Vec<u8>>().into()
+        })
+    }
+
+    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
+        let mut rest = &snapshot[..];
+        let mut lines = Vec::new();
+        while let Some((length, after)) = rest.split_first_chunk::<8>() {
+            let (line, after) = after.split_at(usize::try_from(u64::from_be_bytes(*length)).unwrap());
+            lines.push(Bytes::copy_from_slice(line));
+            rest = after;
+        }
+        *self.lines.lock() = lines;
+        Ok(())
+    }
+}
+
+pub(crate) fn logger() -> Logger {
+    Logger::root(Discard, o!())
+}
+
+/// A transport of `node` on a free port.
+pub(crate) fn transport(node: u64, options: TcpOptions) -> TcpTransport {
+    TcpTransport::bind("127.0.0.1:0", identity(node), options, logger()).unwrap()
+}
+
+pub(crate) fn identity(node: u64) -> Identity {
+    Identity { cluster: CLUSTER, node: NodeId(node), incarnation: 1000 + node }
+}
+
+/// One node of a cluster.
+pub(crate) struct Member {
+    pub(crate) transport: TcpTransport,
+    pub(crate) journal: Journal,
+    node: Node<Journal>,
+}
+
+impl Member {
+    pub(crate) fn handle(&self) -> Handle<Journal> {
+        self.node.handle()
+    }
+}
+
+pub(crate) struct Cluster {
+    pub(crate) members: BTreeMap<NodeId, Member>,
+}
+
+impl Cluster {
+    /// Nodes 1 to 3, each reaching the others where `address` says, given from whom, to whom, and where that listens.
+    pub(crate) fn start(
+        options: &Options,
+        tcp: &TcpOptions,
+        mut address: impl FnMut(NodeId, NodeId, &TcpTransport) -> String,
+    ) -> Self {
+        let voters = [1, 2, 3].map(NodeId);
+        let transports = voters.map(|id| transport(id.0, tcp.clone()));
+        for (own, from) in voters.iter().zip(&transports) {
+            for (other, to) in voters.iter().zip(&transports).filter(|(other, _)| *other != own) {
+                from.set_peer(*other, address(*own, *other, to));
+            }
+        }
+        let member = |(id, transport)| (id, member(id, options.clone(), transport));
+        Self { members: voters.into_iter().zip(transports).map(member).collect() }
+    }
+
+    /// Waits until somebody leads, and all know; which one.
+    pub(crate) fn leader(&self) -> NodeId {
+        self.leader_among(|_| true)
+    }
+
+    /// As [`leader`](Self::leader), of those alone that can reach each other.
+    pub(crate) fn leader_among(&self, reached: impl Fn(NodeId) -> bool) -> NodeId {
+        eventually("somebody leads, and the others know", || {
+            let reached = self.members.iter().filter(|(id, _)| reached(**id));
+            let cores: Vec<_> = reached.map(|(_, member)| member.handle().status().core).collect();
+            let leader = cores.iter().find(|core| core.role == RoleKind::Leader)?;
+            cores.iter().all(|core| core.leader == Some(leader.id)).then_some(leader.id)
+        })
+    }
+
+    /// Proposes again and again until it is applied, possibly more than once.
+    pub(crate) fn apply(&self, id: NodeId, command: &Bytes) {
+        eventually("a command is applied", || {
+            let ticket = self.members[&id].handle().propose(command.clone());
+            matches!(ticket.wait(PATIENCE), Ok(Outcome::Applied(_))).then_some(())
+        });
+    }
+
+    /// Waits until `id` has applied a command last.
+    pub(crate) fn wait_for(&self, id: NodeId, command: &Bytes) {
+        eventually("a node catches up", || (self.members[&id].journal.last()? == command).then_some(()));
+    }
+}
+
+/// Quick, but with election timeouts that a busy machine keeps.
+pub(crate) fn options() -> Options {
+    let mut options = Options::default();
+    options.tick = std::time::Duration::from_millis(20);
+    options
+}
+
+fn member(id: NodeId, options: Options, transport: TcpTransport) -> Member {
+    let mut config = Config::new(id, id.0);
+    config.max_log_bytes_in_memory = 0;
+    let storage = MemStorage::with_voters([1, 2, 3].map(NodeId));
+    let journal = Journal::default();
+    let node = Node::start(config, options, journal.clone(), storage, transport.sender(), logger()).unwrap();
+    transport.attach(node.handle());
+    Member { transport, journal, node }
+}
