@@ -1,12 +1,12 @@
 //! A cluster of nodes with storage in memory, connected over TCP.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io::Read, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use parking_lot::Mutex;
 use quorate::{
     Config, Handle, LogIndex, MemStorage, Node, NodeId, Options, Outcome, RestoreError, RoleKind,
-    StateMachine, TcpOptions, TcpTransport, transport::tcp::Identity,
+    SnapshotWriter, StateMachine, TcpOptions, TcpTransport, transport::tcp::Identity,
 };
 use slog::{Discard, Logger, o};
 
@@ -45,21 +45,23 @@ impl StateMachine for Journal {
         self.len()
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let lines = self.lines.lock().clone();
-        Box::new(move || {
-            let framed = |line: &Bytes| [&(line.len() as u64).to_be_bytes()[..], line].concat();
-            lines.iter().flat_map(framed).collect::<Vec<u8>>().into()
+        Box::new(move |output| {
+            lines.iter().try_for_each(|line| {
+                output.write_all(&(line.len() as u64).to_be_bytes())?;
+                output.write_all(line)
+            })
         })
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        let mut rest = &snapshot[..];
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        let mut bytes = Vec::new();
+        snapshot.read_to_end(&mut bytes)?;
+        let mut rest = Bytes::from(bytes);
         let mut lines = Vec::new();
-        while let Some((length, after)) = rest.split_first_chunk::<8>() {
-            let (line, after) = after.split_at(usize::try_from(u64::from_be_bytes(*length)).unwrap());
-            lines.push(Bytes::copy_from_slice(line));
-            rest = after;
+        while let Ok(length) = rest.try_get_u64() {
+            lines.push(rest.split_to(usize::try_from(length).map_err(RestoreError::new)?));
         }
         *self.lines.lock() = lines;
         Ok(())

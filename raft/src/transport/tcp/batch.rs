@@ -42,9 +42,9 @@ impl Batch {
                 let (previous, commit, entries) = (*previous, *commit, Entries::EMPTY);
                 let message = Message::AppendRequest { previous, entries, commit };
                 let Envelope { from, to, term, .. } = queued.envelope;
-                wire::encode(&Envelope { from, to, term, message }, &mut self.buffer);
+                wire::encode_without_data(&Envelope { from, to, term, message }, &mut self.buffer);
             }
-            _ => wire::encode(&queued.envelope, &mut self.buffer),
+            _ => wire::encode_without_data(&queued.envelope, &mut self.buffer),
         }
         let own = self.buffer.len() - start - HEADER_LENGTH;
         let bytes = own + shared.map_or(0, |run| run.bytes.len());

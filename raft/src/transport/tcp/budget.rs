@@ -1,22 +1,22 @@
-//! A bound on memory that several connections share.
+//! A bound on what several connections hold together.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// So many bytes may be held, all together.
 pub(super) struct Budget {
-    max: usize,
-    held: AtomicUsize,
+    max: u64,
+    held: AtomicU64,
 }
 
 /// Part of a budget; given back when it is dropped.
 pub(super) struct Share<'a> {
     budget: &'a Budget,
-    held: usize,
+    held: u64,
 }
 
 impl Budget {
-    pub(super) const fn new(max: usize) -> Self {
-        Self { max, held: AtomicUsize::new(0) }
+    pub(super) const fn new(max: u64) -> Self {
+        Self { max, held: AtomicU64::new(0) }
     }
 
     /// A share of no bytes yet.
@@ -24,15 +24,15 @@ impl Budget {
         Share { budget: self, held: 0 }
     }
 
-    pub(super) const fn max(&self) -> usize {
+    pub(super) const fn max(&self) -> u64 {
         self.max
     }
 }
 
 impl Share<'_> {
     /// Takes `more` bytes, if so many are left.
-    pub(super) fn grow(&mut self, more: usize) -> bool {
-        let grown = |held: usize| held.checked_add(more).filter(|sum| *sum <= self.budget.max);
+    pub(super) fn grow(&mut self, more: u64) -> bool {
+        let grown = |held: u64| held.checked_add(more).filter(|sum| *sum <= self.budget.max);
         let is_granted = self.budget.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok();
         if is_granted {
             self.held += more;
@@ -58,7 +58,7 @@ mod tests {
         assert!(one.grow(6));
         assert!(!other.grow(5));
         assert!(other.grow(4));
-        assert!(!one.grow(1) && !one.grow(usize::MAX));
+        assert!(!one.grow(1) && !one.grow(u64::MAX));
         drop(other);
         assert!(one.grow(4));
     }

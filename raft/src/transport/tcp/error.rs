@@ -22,6 +22,15 @@ pub enum TcpError {
     /// The system has no thread to give.
     #[error("cannot start a thread: {0}; raise the limit on threads or stop something else")]
     Thread(#[source] io::Error),
+    /// The directory for snapshots cannot be used.
+    #[error("cannot keep arriving snapshots in {}: {source}; make the directory, and let this process write to it",
+            path.display())]
+    SnapshotDirectory {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// The file with the peers' incarnations cannot be read.
     #[error("cannot read the peers' incarnations in {}: {source}; restore the file, or delete it if no peer has lost its \
              data", path.display())]

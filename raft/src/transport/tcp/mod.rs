@@ -26,10 +26,12 @@
 //!
 //! # A cluster of three
 //! ```
+//! use std::io::Read;
+//!
 //! use bytes::Bytes;
 //! use quorate::{
-//!     Config, LogIndex, MemStorage, Node, NodeId, Options, RestoreError, StateMachine, TcpOptions, TcpTransport,
-//!     transport::tcp::Identity,
+//!     Config, LogIndex, MemStorage, Node, NodeId, Options, RestoreError, SnapshotWriter, StateMachine, TcpOptions,
+//!     TcpTransport, transport::tcp::Identity,
 //! };
 //! use slog::{Discard, Logger, o};
 //!
@@ -47,12 +49,14 @@
 //!     fn query(&self, (): ()) -> u64 {
 //!         self.0
 //!     }
-//!     fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+//!     fn snapshot(&self) -> SnapshotWriter {
 //!         let count = self.0;
-//!         Box::new(move || count.to_be_bytes().to_vec().into())
+//!         Box::new(move |output| output.write_all(&count.to_be_bytes()))
 //!     }
-//!     fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-//!         self.0 = u64::from_be_bytes(snapshot[..].try_into().map_err(RestoreError::new)?);
+//!     fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+//!         let mut count = [0; 8];
+//!         snapshot.read_exact(&mut count)?;
+//!         self.0 = u64::from_be_bytes(count);
 //!         Ok(())
 //!     }
 //! }
@@ -105,6 +109,7 @@ mod shared;
 mod snapshot_receiver;
 mod snapshot_sender;
 mod sockets;
+mod spool;
 mod statistics;
 mod threads;
 mod time;
@@ -121,7 +126,7 @@ use slog::{Logger, info, o, warn};
 
 use self::{
     budget::Budget, connected::Connected, incarnations::Incarnations, shared::Shared, sockets::Sockets,
-    statistics::Counters, threads::Threads,
+    spool::Spools, statistics::Counters, threads::Threads,
 };
 pub use self::{
     error::TcpError,
@@ -164,6 +169,11 @@ impl TcpTransport {
         }
         let logger = logger.new(o!("node" => identity.node.to_string()));
         let incarnations = Incarnations::open(options.incarnations.clone())?;
+        let spools = options.snapshot_directory.clone();
+        let spools = Spools::open(spools).map_err(|source| TcpError::SnapshotDirectory {
+            path: options.snapshot_directory.clone().unwrap_or_default(),
+            source,
+        })?;
         let listener = TcpListener::bind(listen).map_err(TcpError::Listen)?;
         let local_address = listener.local_addr().map_err(TcpError::Listen)?;
         let shared = Arc::new(Shared {
@@ -174,6 +184,7 @@ impl TcpTransport {
             incarnations,
             strangers: Sockets::default(),
             incoming: Connected::default(),
+            spools,
             snapshot_bytes: Budget::new(options.max_snapshot_bytes),
             counters: Counters::default(),
             threads: Arc::new(Threads::new(logger.clone())),

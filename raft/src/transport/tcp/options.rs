@@ -71,8 +71,13 @@ pub struct TcpOptions {
 
     /// How many bytes of snapshots may be on their way to this node, all together. Default: 1 GiB.
     ///
-    /// Too small: a follower that is far behind stays there. Memory holds as much.
-    pub max_snapshot_bytes: usize,
+    /// Too small: a follower that is far behind stays there. Memory holds as much, or the disk if there is a
+    /// [`snapshot_directory`](Self::snapshot_directory).
+    pub max_snapshot_bytes: u64,
+
+    /// Where snapshots are kept in files while they arrive, and until the node has saved them. Must exist, and be this
+    /// transport's alone: what is left there of an earlier life is deleted. Default: none; they are kept in memory.
+    pub snapshot_directory: Option<PathBuf>,
 
     /// Where to remember the incarnations of peers, so that one that has lost its data is refused even if this node was
     /// restarted meanwhile. In the node's data directory, say. Default: nowhere; they are remembered while the
@@ -97,6 +102,7 @@ impl Default for TcpOptions {
             snapshot_chunk_bytes: 256 << 10,
             snapshot_timeout: Duration::from_secs(600),
             max_snapshot_bytes: 1 << 30,
+            snapshot_directory: None,
             incarnations: None,
         }
     }

@@ -11,7 +11,7 @@ use super::{
     sockets::Sockets,
     statistics::{Dropped, PeerCounters, PeerStatistics, Refusal, add},
 };
-use crate::consensus::{Envelope, NodeId};
+use crate::consensus::{Envelope, Message, NodeId};
 
 /// A node that this one sends to: where it is, what waits for it, and what became of what was sent.
 pub(super) struct Peer {
@@ -124,11 +124,20 @@ impl Peer {
     }
 }
 
+/// Whether both carry the same snapshot in the same term; without looking into it, as it may be large.
+fn is_same(one: &Envelope, other: &Envelope) -> bool {
+    let last = |envelope: &Envelope| match &envelope.message {
+        Message::SnapshotRequest { snapshot } => Some(snapshot.last),
+        _ => None,
+    };
+    one.term == other.term && last(one) == last(other)
+}
+
 impl SnapshotSlot {
     /// Puts a snapshot in, unless it is the one that is under way. Whether another had to give way.
     fn put(&self, envelope: Envelope) -> bool {
         let mut state = self.state.lock();
-        if state.is_closed || state.under_way.as_ref().is_some_and(|other| *other == envelope) {
+        if state.is_closed || state.under_way.as_ref().is_some_and(|other| is_same(other, &envelope)) {
             return false;
         }
         let superseded = state.waiting.replace(envelope).is_some() || state.under_way.is_some();

@@ -101,7 +101,9 @@ pub(super) enum HearingError {
     #[error(
         "a snapshot of {bytes} bytes is above what is left of the {max} allowed: raise max_snapshot_bytes"
     )]
-    SnapshotTooLarge { bytes: u64, max: usize },
+    SnapshotTooLarge { bytes: u64, max: u64 },
+    #[error("an arriving snapshot cannot be kept: {0}; is there room in snapshot_directory?")]
+    Spool(io::Error),
     #[error("it took too long to send a snapshot")]
     SnapshotLate,
 }

@@ -13,7 +13,7 @@ use slog::{Logger, warn};
 use super::{
     back_off::BackOff, budget::Budget, connected::Connected, handshake::Introduction, identity::Identity,
     incarnations::Incarnations, options::TcpOptions, peer::Peer, snapshot_sender, sockets::Sockets,
-    statistics::Counters, threads::Threads, time::Deadline, writer,
+    spool::Spools, statistics::Counters, threads::Threads, time::Deadline, writer,
 };
 use crate::{
     consensus::{Envelope, NodeId},
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) strangers: Sockets,
     /// Connections from peers.
     pub(super) incoming: Connected,
+    /// Where arriving snapshots are kept.
+    pub(super) spools: Spools,
     /// For snapshots that are on their way here.
     pub(super) snapshot_bytes: Budget,
     pub(super) counters: Counters,

@@ -8,11 +8,12 @@ use super::{
     channel::{Reading, Writing},
     frame::{self, FrameError, FrameReader, Kind},
     reader::{Hearing, HearingError},
+    spool::Spool,
     statistics::add,
     time::Deadline,
 };
 use crate::{
-    consensus::{Envelope, Message},
+    consensus::{Envelope, Message, SnapshotData},
     wire,
 };
 
@@ -25,17 +26,17 @@ pub(super) fn receive(
     let options = &hearing.shared.options;
     let deadline = Deadline::after(options.snapshot_timeout);
     let mut frames = FrameReader::new(reading, options.max_message_bytes);
-    let (head, announced) = head(hearing, &mut frames)?;
+    let (head, bytes) = head(hearing, &mut frames)?;
 
     let budget = &hearing.shared.snapshot_bytes;
     let mut share = budget.share();
-    let bytes = usize::try_from(announced).unwrap_or(usize::MAX);
     if !share.grow(bytes) {
         say(&mut writing, Kind::SnapshotRefused)?;
-        return Err(HearingError::SnapshotTooLarge { bytes: announced, max: budget.max() });
+        return Err(HearingError::SnapshotTooLarge { bytes, max: budget.max() });
     }
+    let spool = hearing.shared.spools.spool(bytes).map_err(HearingError::Spool)?;
     say(&mut writing, Kind::SnapshotWanted)?;
-    let data = data(hearing, &mut frames, bytes, deadline)?;
+    let data = data(hearing, &mut frames, bytes, spool, deadline)?;
     hearing.shared.deliver(put_together(head, data));
     if let Some(peer) = &hearing.peer {
         add(&peer.counters.snapshots_received, 1);
@@ -54,30 +55,27 @@ fn head(hearing: &Hearing<'_>, frames: &mut FrameReader<Reading>) -> Result<(Env
     Ok((envelope, bytes))
 }
 
-/// The snapshot's data. Memory grows with what has come.
+/// The snapshot's data.
 fn data(
     hearing: &Hearing<'_>,
     frames: &mut FrameReader<Reading>,
-    bytes: usize,
+    mut missing: u64,
+    mut spool: Spool,
     deadline: Deadline,
-) -> Result<Bytes, HearingError> {
-    let mut data = Vec::new();
-    while data.len() < bytes {
+) -> Result<SnapshotData, HearingError> {
+    while missing > 0 {
         if deadline.has_passed() {
             return Err(HearingError::SnapshotLate);
         }
         let chunk = next(hearing, frames, Kind::SnapshotChunk)?;
-        let missing = bytes - data.len();
-        if chunk.is_empty() || chunk.len() > missing {
-            return Err(FrameError::Misplaced(Kind::SnapshotChunk).into());
-        }
-        // Doubling, but not beyond what was announced.
-        if data.capacity() - data.len() < chunk.len() {
-            data.reserve_exact(missing.min(data.len().max(chunk.len())));
-        }
-        data.extend_from_slice(&chunk);
+        let is_progress = !chunk.is_empty();
+        missing = missing
+            .checked_sub(chunk.len() as u64)
+            .filter(|_| is_progress)
+            .ok_or(FrameError::Misplaced(Kind::SnapshotChunk))?;
+        spool.push(&chunk).map_err(HearingError::Spool)?;
     }
-    Ok(data.into())
+    spool.finish().map_err(HearingError::Spool)
 }
 
 fn next(hearing: &Hearing<'_>, frames: &mut FrameReader<Reading>, kind: Kind) -> Result<Bytes, HearingError> {
@@ -86,7 +84,7 @@ fn next(hearing: &Hearing<'_>, frames: &mut FrameReader<Reading>, kind: Kind) ->
     if frame.kind == kind { Ok(frame.body) } else { Err(FrameError::Misplaced(frame.kind).into()) }
 }
 
-fn put_together(mut head: Envelope, data: Bytes) -> Envelope {
+fn put_together(mut head: Envelope, data: SnapshotData) -> Envelope {
     if let Message::SnapshotRequest { snapshot } = &mut head.message {
         snapshot.data = data;
     }

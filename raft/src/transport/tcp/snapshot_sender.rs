@@ -1,13 +1,13 @@
 //! The thread that sends snapshots to one peer, each on a connection of its own: heartbeats never wait behind them.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write as _};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use slog::{info, warn};
 
 use super::{
     batch::TooLarge,
-    channel::Reading,
+    channel::{Reading, Writing},
     dial::{Connection, DialError, dial},
     frame::{self, FrameError, FrameReader, HEADER_LENGTH, Kind},
     greeting::Purpose,
@@ -24,7 +24,7 @@ use crate::{
 /// Sends snapshots to `peer` until it is closed.
 pub(super) fn run(shared: &Shared, peer: &Peer) {
     while let Some(envelope) = peer.snapshot.take() {
-        let end = send(shared, peer, envelope);
+        let end = send(shared, peer, &envelope);
         peer.snapshot.finish();
         match end {
             Ok(bytes) => {
@@ -47,6 +47,8 @@ pub(super) fn run(shared: &Shared, peer: &Peer) {
 /// Why a snapshot did not arrive.
 #[derive(Debug, thiserror::Error)]
 enum SendError {
+    #[error("it cannot be read: {0}; check this node's disk")]
+    Unreadable(io::Error),
     #[error("cannot connect: {0}")]
     Dial(#[from] DialError),
     #[error(transparent)]
@@ -54,7 +56,7 @@ enum SendError {
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
     #[error("the peer has no room for {0} bytes: raise max_snapshot_bytes there")]
-    NoRoom(usize),
+    NoRoom(u64),
     #[error("it took longer than snapshot_timeout")]
     Late,
     #[error("a newer one is to be sent")]
@@ -68,57 +70,81 @@ impl From<io::Error> for SendError {
 }
 
 /// Sends one snapshot and waits for the acknowledgement. How many bytes of data it had.
-fn send(shared: &Shared, peer: &Peer, envelope: Envelope) -> Result<usize, SendError> {
+fn send(shared: &Shared, peer: &Peer, envelope: &Envelope) -> Result<u64, SendError> {
+    let Message::SnapshotRequest { snapshot } = &envelope.message else { return Err(SendError::Superseded) };
+    let (size, data) = (snapshot.data.size(), snapshot.data.open().map_err(SendError::Unreadable)?);
     let deadline = Deadline::after(shared.options.snapshot_timeout);
-    let (head, data) = take_apart(envelope);
-    let Connection { reading, mut writing, max_message_bytes, open: _open } =
+    let Connection { reading, writing, max_message_bytes, open: _open } =
         dial(shared, peer, Purpose::Snapshot)?;
     let mut answers = FrameReader::new(reading, 0);
-    let mut buffer = BytesMut::new();
-    let mut write = |buffer: &mut BytesMut| -> io::Result<()> {
-        writing.write_all(buffer)?;
-        writing.flush()?;
-        add(&peer.counters.bytes_sent, buffer.len());
-        buffer.clear();
-        Ok(())
-    };
+    let mut stream = Stream { peer, writing, buffer: BytesMut::new() };
 
-    put_head(&mut buffer, &head, data.len(), max_message_bytes)?;
-    write(&mut buffer)?;
-    expect(&mut answers, Kind::SnapshotWanted, data.len())?;
-    for chunk in data.chunks(shared.options.snapshot_chunk_bytes.min(max_message_bytes).max(1)) {
-        if peer.snapshot.is_superseded() {
-            return Err(SendError::Superseded);
+    stream.head(envelope, size, max_message_bytes)?;
+    expect(&mut answers, Kind::SnapshotWanted, size)?;
+    let chunk_bytes = shared.options.snapshot_chunk_bytes.min(max_message_bytes);
+    stream.data(data, size, chunk_bytes, deadline)?;
+    expect(&mut answers, Kind::SnapshotReceived, size)?;
+    Ok(size)
+}
+
+/// The way there.
+struct Stream<'a> {
+    peer: &'a Peer,
+    writing: Writing,
+    buffer: BytesMut,
+}
+
+impl Stream<'_> {
+    fn head(&mut self, envelope: &Envelope, size: u64, max: usize) -> Result<(), SendError> {
+        let start = frame::begin(&mut self.buffer);
+        self.buffer.put_u64(size);
+        wire::encode_without_data(envelope, &mut self.buffer);
+        let bytes = self.buffer.len() - HEADER_LENGTH;
+        if bytes > max {
+            return Err(TooLarge { bytes, max }.into());
         }
-        if deadline.has_passed() {
-            return Err(SendError::Late);
-        }
-        frame::put(&mut buffer, Kind::SnapshotChunk, chunk);
-        write(&mut buffer)?;
+        Ok(self.send(start, Kind::SnapshotHead)?)
     }
-    expect(&mut answers, Kind::SnapshotReceived, data.len())?;
-    Ok(data.len())
+
+    fn data(
+        &mut self,
+        mut data: Box<dyn Read + Send>,
+        mut left: u64,
+        chunk_bytes: usize,
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
+        while left > 0 {
+            if self.peer.snapshot.is_superseded() {
+                return Err(SendError::Superseded);
+            }
+            if deadline.has_passed() {
+                return Err(SendError::Late);
+            }
+            let bytes = usize::try_from(left).unwrap_or(chunk_bytes).min(chunk_bytes);
+            left -= bytes as u64;
+            let start = frame::begin(&mut self.buffer);
+            self.buffer.put_bytes(0, bytes);
+            data.read_exact(&mut self.buffer[start + HEADER_LENGTH..]).map_err(SendError::Unreadable)?;
+            // A source may tell only at its end that it is damaged -> reach it before the last piece leaves.
+            if left == 0 && data.read(&mut [0]).map_err(SendError::Unreadable)? > 0 {
+                return Err(SendError::Unreadable(io::Error::other("it is longer than it says")));
+            }
+            self.send(start, Kind::SnapshotChunk)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, start: usize, kind: Kind) -> io::Result<()> {
+        frame::end(&mut self.buffer, start, kind, None);
+        self.writing.write_all(&self.buffer)?;
+        self.writing.flush()?;
+        add(&self.peer.counters.bytes_sent, self.buffer.len());
+        self.buffer.clear();
+        Ok(())
+    }
 }
 
-/// The message without the snapshot's data, and the data.
-fn take_apart(mut envelope: Envelope) -> (Envelope, Bytes) {
-    let data = match &mut envelope.message {
-        Message::SnapshotRequest { snapshot } => std::mem::take(&mut snapshot.data),
-        _ => Bytes::new(),
-    };
-    (envelope, data)
-}
-
-fn put_head(buffer: &mut BytesMut, head: &Envelope, data_bytes: usize, max: usize) -> Result<(), TooLarge> {
-    let start = frame::begin(buffer);
-    buffer.put_u64(data_bytes as u64);
-    wire::encode(head, buffer);
-    frame::end(buffer, start, Kind::SnapshotHead, None);
-    let bytes = buffer.len() - start - HEADER_LENGTH;
-    if bytes > max { Err(TooLarge { bytes, max }) } else { Ok(()) }
-}
-
-fn expect(answers: &mut FrameReader<Reading>, kind: Kind, bytes: usize) -> Result<(), SendError> {
+fn expect(answers: &mut FrameReader<Reading>, kind: Kind, bytes: u64) -> Result<(), SendError> {
     let answer = answers.next()?;
     if answer.kind == kind {
         Ok(())
