@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    channel::{Channel, Reading, Writing},
+    channel::{self, Reading, Writing},
     greeting::Purpose,
-    handshake::HandshakeError,
+    handshake::{HandshakeError, Terms},
     peer::Peer,
     shared::Shared,
     sockets::Membership,
@@ -19,8 +19,7 @@ use super::{
 pub(super) struct Connection {
     pub(super) reading: Reading,
     pub(super) writing: Writing,
-    /// The largest message that the peer takes.
-    pub(super) max_message_bytes: usize,
+    pub(super) terms: Terms,
     /// Dropping it closes the connection.
     pub(super) open: Membership,
 }
@@ -54,11 +53,10 @@ pub(super) fn dial(shared: &Shared, peer: &Peer, purpose: Purpose) -> Result<Con
     let open = peer.sockets.add(&socket).map_err(HandshakeError::from)?;
     // Messages are put together here already; waiting for more would only cost time.
     socket.set_nodelay(true).map_err(HandshakeError::from)?;
-    let mut channel = Channel::plain(socket);
-    let max_message_bytes = shared.introduction().call(&mut channel, peer.id, purpose)?;
+    let mut channel = channel::call(&shared.options, socket, shared.identity.cluster, peer.id)?;
+    let terms = shared.introduction().call(&mut *channel, peer.id, purpose)?;
     let (reading, writing) = channel.split(shared.options.idle_timeout).map_err(HandshakeError::from)?;
-    let max_message_bytes = usize::try_from(max_message_bytes).unwrap_or(usize::MAX);
-    Ok(Connection { reading, writing, max_message_bytes, open })
+    Ok(Connection { reading, writing, terms, open })
 }
 
 /// Tries each place that `address` stands for.

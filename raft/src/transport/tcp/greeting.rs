@@ -6,7 +6,7 @@ use super::identity::Identity;
 use crate::consensus::NodeId;
 
 /// How many bytes a greeting has.
-pub(super) const LENGTH: usize = 52;
+pub(super) const LENGTH: usize = 56;
 /// The version of everything that is said on a connection.
 pub(super) const VERSION: u16 = 1;
 
@@ -22,6 +22,8 @@ pub(super) struct Greeting {
     pub(super) other: NodeId,
     /// The largest message that the sender of the greeting takes.
     pub(super) max_message_bytes: u32,
+    /// How long it waits for a sign of life, in milliseconds.
+    pub(super) idle_millis: u32,
 }
 
 /// Why bytes are no greeting.
@@ -75,6 +77,7 @@ impl Greeting {
         put(&self.own.incarnation.to_be_bytes());
         put(&self.other.0.to_be_bytes());
         put(&self.max_message_bytes.to_be_bytes());
+        put(&self.idle_millis.to_be_bytes());
         let checksum = crc32fast::hash(&bytes[..LENGTH - 4]);
         bytes[LENGTH - 4..].copy_from_slice(&checksum.to_be_bytes());
         bytes
@@ -92,9 +95,10 @@ impl Greeting {
         }
         let word = bytes[10];
         let number = |at: usize| bytes[at..at + 8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let small = |at: usize| bytes[at..at + 4].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
         let own = Identity { cluster: number(12), node: NodeId(number(20)), incarnation: number(28) };
-        let max_message_bytes = u32::from_be_bytes([bytes[44], bytes[45], bytes[46], bytes[47]]);
-        Ok(Self { version, word, own, other: NodeId(number(36)), max_message_bytes })
+        let (other, max_message_bytes, idle_millis) = (NodeId(number(36)), small(44), small(48));
+        Ok(Self { version, word, own, other, max_message_bytes, idle_millis })
     }
 }
 
@@ -105,7 +109,14 @@ mod tests {
     fn greeting() -> Greeting {
         let own = Identity { cluster: 0x0102_0304_0506_0708, node: NodeId(9), incarnation: u64::MAX };
         let word = Purpose::Snapshot.word();
-        Greeting { version: VERSION, word, own, other: NodeId(10), max_message_bytes: 0x0a0b_0c0d }
+        Greeting {
+            version: VERSION,
+            word,
+            own,
+            other: NodeId(10),
+            max_message_bytes: 0x0a0b_0c0d,
+            idle_millis: 3000,
+        }
     }
 
     #[test]
@@ -120,7 +131,7 @@ mod tests {
         assert_eq!(bytes[12..20], [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(bytes[20..28], [0, 0, 0, 0, 0, 0, 0, 9]);
         assert_eq!(bytes[28..36], [0xff; 8]);
-        assert_eq!(bytes[36..48], [0, 0, 0, 0, 0, 0, 0, 10, 10, 11, 12, 13]);
+        assert_eq!(bytes[36..52], [0, 0, 0, 0, 0, 0, 0, 10, 10, 11, 12, 13, 0, 0, 11, 184]);
     }
 
     #[test]

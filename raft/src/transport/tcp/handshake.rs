@@ -2,7 +2,10 @@
 //!
 //! The caller speaks first, the other side answers with a verdict, and each goes on only if it is content.
 
-use std::io::{self, Read as _, Write as _};
+use std::{
+    io::{self, Read as _, Write as _},
+    time::Duration,
+};
 
 use super::{
     channel::{Channel, is_timeout},
@@ -45,6 +48,13 @@ pub(super) enum HandshakeError {
     Incarnation { node: NodeId, theirs: u64, known: u64 },
     #[error("the incarnation of {node} cannot be remembered: {source}; check the disk of this node")]
     Unremembered { node: NodeId, source: io::Error },
+    #[error(
+        "it has no certificate that this node could trust: {0}; issue one by the cluster's authority, or run both with \
+             tls or both without"
+    )]
+    Certificate(io::Error),
+    #[error("its certificate does not say that it is {}", .0)]
+    Unproved(Identity),
     #[error("it refused this node: {}", .0.advice())]
     RefusedByPeer(Refusal),
 }
@@ -62,6 +72,7 @@ impl HandshakeError {
             Self::OtherNode { .. } => Refusal::OtherNode,
             Self::Incarnation { .. } => Refusal::Incarnation,
             Self::Unremembered { .. } => Refusal::Unremembered,
+            Self::Certificate(_) | Self::Unproved(_) => Refusal::Certificate,
             Self::RefusedByPeer(reason) => *reason,
         }
     }
@@ -69,7 +80,12 @@ impl HandshakeError {
 
 impl From<io::Error> for HandshakeError {
     fn from(error: io::Error) -> Self {
-        if is_timeout(&error) { Self::Silent } else { Self::Broken(error) }
+        match error.kind() {
+            _ if is_timeout(&error) => Self::Silent,
+            // Only encryption finds fault with bytes.
+            io::ErrorKind::InvalidData => Self::Certificate(error),
+            _ => Self::Broken(error),
+        }
     }
 }
 
@@ -79,6 +95,8 @@ pub(super) struct Introduction<'a> {
     pub(super) incarnations: &'a Incarnations,
     /// The largest message that this node takes.
     pub(super) max_message_bytes: u32,
+    /// How long this node waits for a sign of life.
+    pub(super) idle: Duration,
     pub(super) deadline: Deadline,
 }
 
@@ -89,22 +107,39 @@ pub(super) struct Caller {
     pub(super) purpose: Purpose,
 }
 
+/// What the other side takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Terms {
+    /// The largest message.
+    pub(super) max_message_bytes: usize,
+    /// How long it waits for a sign of life.
+    pub(super) idle: Duration,
+}
+
+impl Terms {
+    fn of(answer: &Greeting) -> Self {
+        let max_message_bytes = usize::try_from(answer.max_message_bytes).unwrap_or(usize::MAX);
+        Self { max_message_bytes, idle: Duration::from_millis(answer.idle_millis.into()) }
+    }
+}
+
 impl Introduction<'_> {
-    /// Introduces this node to `expected`. The largest message that the other takes.
+    /// Introduces this node to `expected`.
     pub(super) fn call(
         &self,
-        channel: &mut Channel,
+        channel: &mut dyn Channel,
         expected: NodeId,
         purpose: Purpose,
-    ) -> Result<u32, HandshakeError> {
+    ) -> Result<Terms, HandshakeError> {
         self.say(channel, purpose.word(), expected)?;
         let answer = self.hear(channel)?;
         // Who it is tells more than what it thinks of us.
         self.check_version_and_cluster(&answer)?;
         self.check_node(answer.own.node, expected)?;
+        self.check_proof(&answer.own, channel)?;
         self.check_incarnation(&answer.own, true)?;
         match answer.word {
-            WELCOME => Ok(answer.max_message_bytes),
+            WELCOME => Ok(Terms::of(&answer)),
             reason => Err(HandshakeError::RefusedByPeer(Refusal::of(reason))),
         }
     }
@@ -112,11 +147,11 @@ impl Introduction<'_> {
     /// Hears who calls, and answers. `is_ours` tells whether a node is one of the peers.
     pub(super) fn answer(
         &self,
-        channel: &mut Channel,
+        channel: &mut dyn Channel,
         is_ours: impl FnOnce(NodeId) -> bool,
     ) -> Result<Caller, HandshakeError> {
         let call = self.hear(channel)?;
-        let checked = self.check_call(&call, is_ours);
+        let checked = self.check_call(&call, channel, is_ours);
         let verdict = checked.as_ref().map_or_else(|error| error.refusal().word(), |_| WELCOME);
         let said = self.say(channel, verdict, call.own.node);
         // Why it was refused tells more than that it did not wait to hear so.
@@ -128,6 +163,7 @@ impl Introduction<'_> {
     fn check_call(
         &self,
         call: &Greeting,
+        channel: &dyn Channel,
         is_ours: impl FnOnce(NodeId) -> bool,
     ) -> Result<Caller, HandshakeError> {
         self.check_version_and_cluster(call)?;
@@ -136,6 +172,7 @@ impl Introduction<'_> {
         if node == self.own.node || node == NodeId(0) {
             return Err(HandshakeError::OtherNode { found: node, expected: call.other });
         }
+        self.check_proof(&call.own, channel)?;
         self.check_incarnation(&call.own, is_ours(node))?;
         let purpose = purpose.ok_or(HandshakeError::Foreign)?;
         Ok(Caller { node, purpose })
@@ -156,6 +193,10 @@ impl Introduction<'_> {
         if found == expected { Ok(()) } else { Err(HandshakeError::OtherNode { found, expected }) }
     }
 
+    fn check_proof(&self, theirs: &Identity, channel: &dyn Channel) -> Result<(), HandshakeError> {
+        if channel.proves(theirs) { Ok(()) } else { Err(HandshakeError::Unproved(*theirs)) }
+    }
+
     fn check_incarnation(&self, theirs: &Identity, is_ours: bool) -> Result<(), HandshakeError> {
         let Identity { node, incarnation, .. } = *theirs;
         self.incarnations.check(node, incarnation, is_ours).map_err(|stranger| match stranger {
@@ -164,15 +205,17 @@ impl Introduction<'_> {
         })
     }
 
-    fn say(&self, channel: &mut Channel, word: u8, other: NodeId) -> io::Result<()> {
-        let max_message_bytes = self.max_message_bytes;
-        let greeting = Greeting { version: VERSION, word, own: self.own, other, max_message_bytes };
+    fn say(&self, channel: &mut dyn Channel, word: u8, other: NodeId) -> io::Result<()> {
+        let (max_message_bytes, idle) = (self.max_message_bytes, self.idle.as_millis());
+        let idle_millis = u32::try_from(idle).unwrap_or(u32::MAX);
+        let greeting =
+            Greeting { version: VERSION, word, own: self.own, other, max_message_bytes, idle_millis };
         let mut channel = channel.before(self.deadline);
         channel.write_all(&greeting.to_bytes())?;
         channel.flush()
     }
 
-    fn hear(&self, channel: &mut Channel) -> Result<Greeting, HandshakeError> {
+    fn hear(&self, channel: &mut dyn Channel) -> Result<Greeting, HandshakeError> {
         let mut bytes = [0; LENGTH];
         channel.before(self.deadline).read_exact(&mut bytes)?;
         Greeting::from_bytes(&bytes).map_err(|no_greeting| match no_greeting {

@@ -13,8 +13,8 @@
 //! - What waits for a peer is bounded, and the oldest goes first when there is too much. Nothing waits for a peer that
 //!   cannot be reached for longer than one attempt to connect.
 //! - A snapshot has a connection of its own, so that heartbeats do not wait behind it, and is acknowledged.
-//! - Each thread has a name, which begins with the node's: `n1-listen`, `n1-to-2` and `n1-ear-2` (sends to n2, hears its
-//!   answers), `n1-snap-2` (sends snapshots to n2), `n1-caller` (hears one caller). What fails is tried again, with waits
+//! - Each thread has a name, which begins with the node's: `n1-listen`, `n1-to-n2` and `n1-ear-n2` (sends to n2, hears its
+//!   answers), `n1-snap-n2` (sends snapshots to n2), `n1-caller` (hears one caller). What fails is tried again, with waits
 //!   that double.
 //!
 //! # Who may talk
@@ -113,6 +113,8 @@ mod spool;
 mod statistics;
 mod threads;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod writer;
 
 use std::{
@@ -124,9 +126,11 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use slog::{Logger, info, o, warn};
 
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsError};
 use self::{
     budget::Budget, connected::Connected, incarnations::Incarnations, shared::Shared, sockets::Sockets,
-    spool::Spools, statistics::Counters, threads::Threads,
+    spool::Spools, statistics::Counters, threads::Threads, time::Deadline,
 };
 pub use self::{
     error::TcpError,
@@ -256,12 +260,15 @@ impl Shared {
         }
         self.strangers.close();
         self.incoming.close();
-        *self.inbox.write() = None;
-        if is_news {
+        let inbox = self.inbox.write().take();
+        drop(inbox);
+        let deadline = Deadline::after(2 * self.options.connect_timeout);
+        let mut left = usize::MAX;
+        while left > 0 && !deadline.has_passed() {
             listener::wake(self.local_address);
+            left = self.threads.wait(self.options.connect_timeout / 10);
         }
-        let left = self.threads.wait(2 * self.options.connect_timeout);
-        if left > 0 {
+        if is_news && left > 0 {
             warn!(self.logger, "threads have not ended in time -> left to themselves"; "threads" => left);
         }
     }

@@ -2,6 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+
 /// How a transport behaves. [`TcpOptions::default`] is sound.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -83,6 +86,11 @@ pub struct TcpOptions {
     /// restarted meanwhile. In the node's data directory, say. Default: nowhere; they are remembered while the
     /// transport lives.
     pub incarnations: Option<PathBuf>,
+
+    /// How nodes prove who they are, the same way on all of them. Default: not at all; see [the module](super) for what that
+    /// means.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
 }
 
 impl Default for TcpOptions {
@@ -104,6 +112,8 @@ impl Default for TcpOptions {
             max_snapshot_bytes: 1 << 30,
             snapshot_directory: None,
             incarnations: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }

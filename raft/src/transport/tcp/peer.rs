@@ -61,7 +61,7 @@ impl Peer {
         let before = std::mem::replace(&mut *self.address.lock(), address.clone());
         if before != address {
             self.sockets.close_all();
-            self.queue.interrupt();
+            self.queue.hurry();
         }
     }
 

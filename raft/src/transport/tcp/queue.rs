@@ -59,8 +59,10 @@ pub(super) struct Queue {
 struct State {
     waiting: VecDeque<Queued>,
     bytes: usize,
-    /// The connection has ended, or there is reason to try again at once.
+    /// The connection has ended.
     is_interrupted: bool,
+    /// There is reason to try again at once.
+    is_hurried: bool,
     is_closed: bool,
 }
 
@@ -136,22 +138,29 @@ impl Queue {
         std::mem::take(&mut state.waiting).len()
     }
 
-    /// Waits until `wait` has passed, or somebody interrupts.
+    /// Waits until `wait` has passed, or somebody hurries.
     pub(super) fn pause(&self, wait: Duration) {
         let deadline = Deadline::after(wait);
         let mut state = self.state.lock();
-        while !state.is_interrupted && !state.is_closed && !deadline.has_passed() {
+        while !state.is_hurried && !state.is_closed && !deadline.has_passed() {
             self.changed.wait_until(&mut state, deadline.instant());
         }
+        state.is_hurried = false;
     }
 
-    /// Ends the wait that is under way, or the next.
+    /// Ends the pause that is under way, or the next.
+    pub(super) fn hurry(&self) {
+        self.state.lock().is_hurried = true;
+        self.changed.notify_all();
+    }
+
+    /// The connection has ended, and with it the wait for messages.
     pub(super) fn interrupt(&self) {
         self.state.lock().is_interrupted = true;
         self.changed.notify_all();
     }
 
-    /// A new connection or attempt begins: what interrupted the one before is settled.
+    /// A new connection begins: what interrupted the one before is settled.
     pub(super) fn settle(&self) {
         self.state.lock().is_interrupted = false;
     }

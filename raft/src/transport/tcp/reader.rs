@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use slog::{debug, info, warn};
 
 use super::{
-    channel::{Channel, Reading, Writing},
+    channel::{self, Reading, Writing},
     frame::{self, FrameError, FrameReader, Kind},
     greeting::Purpose,
     handshake::{Caller, HandshakeError},
@@ -35,9 +35,9 @@ pub(super) fn run(shared: &Shared, socket: &TcpStream, stranger: Membership) {
 
 fn welcome(shared: &Shared, socket: &TcpStream) -> Result<(Caller, Reading, Writing), HandshakeError> {
     socket.set_nodelay(true)?;
-    let mut channel = Channel::plain(socket.try_clone()?);
+    let mut channel = channel::answer(&shared.options, socket.try_clone()?)?;
     let is_ours = |node| shared.peer(node).is_some();
-    let caller = shared.introduction().answer(&mut channel, is_ours)?;
+    let caller = shared.introduction().answer(&mut *channel, is_ours)?;
     let (reading, writing) = channel.split(shared.options.idle_timeout)?;
     Ok((caller, reading, writing))
 }
@@ -69,7 +69,7 @@ fn serve(
     let peer = shared.peer(node);
     // It is there: no reason to wait longer before calling it.
     if let Some(peer) = peer.as_ref().filter(|peer| !peer.is_connected()) {
-        peer.queue.interrupt();
+        peer.queue.hurry();
     }
     info!(shared.logger, "peer has called -> it is heard"; "peer" => %node);
     let hearing = Hearing { shared, node, peer };

@@ -1,19 +1,26 @@
 //! What all threads of a transport share.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    net::SocketAddr,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
 
 use parking_lot::{Mutex, RwLock};
 use slog::{Logger, warn};
 
 use super::{
-    back_off::BackOff, budget::Budget, connected::Connected, handshake::Introduction, identity::Identity,
-    incarnations::Incarnations, options::TcpOptions, peer::Peer, snapshot_sender, sockets::Sockets,
-    spool::Spools, statistics::Counters, threads::Threads, time::Deadline, writer,
+    back_off::BackOff,
+    budget::Budget,
+    connected::Connected,
+    handshake::Introduction,
+    identity::Identity,
+    incarnations::Incarnations,
+    options::TcpOptions,
+    peer::Peer,
+    snapshot_sender,
+    sockets::Sockets,
+    spool::Spools,
+    statistics::{Counters, add},
+    threads::Threads,
+    time::Deadline,
+    writer,
 };
 use crate::{
     consensus::{Envelope, NodeId},
@@ -46,24 +53,29 @@ pub(super) struct Shared {
 impl Shared {
     /// Gives a message to the node.
     pub(super) fn deliver(&self, envelope: Envelope) {
-        match &*self.inbox.read() {
+        match self.inbox() {
             Some(inbox) => inbox.deliver(envelope),
-            None => drop(self.counters.unattached.fetch_add(1, Ordering::Relaxed)),
+            None => add(&self.counters.unattached, 1),
         }
     }
 
     /// Tells the node that messages to `node` do not arrive.
     pub(super) fn report_unreachable(&self, node: NodeId) {
-        if let Some(inbox) = &*self.inbox.read() {
+        if let Some(inbox) = self.inbox() {
             inbox.report_unreachable(node);
         }
     }
 
     /// Tells the node what became of a snapshot.
     pub(super) fn report_snapshot(&self, node: NodeId, arrived: bool) {
-        if let Some(inbox) = &*self.inbox.read() {
+        if let Some(inbox) = self.inbox() {
             inbox.report_snapshot(node, arrived);
         }
+    }
+
+    /// The lock is not held while the node is told: it may be the last to hold this transport, and end it.
+    fn inbox(&self) -> Option<Arc<dyn Inbox>> {
+        self.inbox.read().clone()
     }
 
     pub(super) fn peer(&self, node: NodeId) -> Option<Arc<Peer>> {
@@ -76,6 +88,7 @@ impl Shared {
             own: self.identity,
             incarnations: &self.incarnations,
             max_message_bytes: u32::try_from(self.options.max_message_bytes).unwrap_or(u32::MAX),
+            idle: self.options.idle_timeout,
             deadline: Deadline::after(self.options.handshake_timeout),
         }
     }

@@ -74,14 +74,13 @@ fn send(shared: &Shared, peer: &Peer, envelope: &Envelope) -> Result<u64, SendEr
     let Message::SnapshotRequest { snapshot } = &envelope.message else { return Err(SendError::Superseded) };
     let (size, data) = (snapshot.data.size(), snapshot.data.open().map_err(SendError::Unreadable)?);
     let deadline = Deadline::after(shared.options.snapshot_timeout);
-    let Connection { reading, writing, max_message_bytes, open: _open } =
-        dial(shared, peer, Purpose::Snapshot)?;
+    let Connection { reading, writing, terms, open: _open } = dial(shared, peer, Purpose::Snapshot)?;
     let mut answers = FrameReader::new(reading, 0);
     let mut stream = Stream { peer, writing, buffer: BytesMut::new() };
 
-    stream.head(envelope, size, max_message_bytes)?;
+    stream.head(envelope, size, terms.max_message_bytes)?;
     expect(&mut answers, Kind::SnapshotWanted, size)?;
-    let chunk_bytes = shared.options.snapshot_chunk_bytes.min(max_message_bytes);
+    let chunk_bytes = shared.options.snapshot_chunk_bytes.min(terms.max_message_bytes);
     stream.data(data, size, chunk_bytes, deadline)?;
     expect(&mut answers, Kind::SnapshotReceived, size)?;
     Ok(size)

@@ -20,6 +20,7 @@ use super::{
     dial::{Connection, dial},
     frame::{FrameReader, Kind},
     greeting::Purpose,
+    handshake::Terms,
     peer::Peer,
     queue::{Queued, Woken},
     shared::Shared,
@@ -36,7 +37,7 @@ const PONG_BYTES: usize = 8;
 pub(super) fn run(shared: &Shared, peer: &Peer) {
     let mut back_off = shared.back_off(peer.id.0);
     while !peer.is_closed() {
-        peer.queue.settle();
+        peer.set_connected(false);
         attempt(shared, peer, &mut back_off);
         peer.set_connected(false);
         // What waits has aged, and Raft sends it again -> begin the next connection with what is new.
@@ -54,6 +55,7 @@ fn attempt(shared: &Shared, peer: &Peer, back_off: &mut BackOff) {
         Ok(connection) => {
             add(&peer.counters.connections, 1);
             info!(peer.logger, "connected -> messages are sent"; "address" => peer.address());
+            peer.queue.settle();
             peer.set_connected(true);
             let link = Link { shared, peer, since: Stopwatch::start(), is_answered: AtomicBool::new(false) };
             let end = link.carry(connection);
@@ -79,7 +81,7 @@ struct Link<'a> {
 impl Link<'_> {
     /// Sends and listens until either fails; why.
     fn carry(&self, connection: Connection) -> io::Error {
-        let Connection { reading, mut writing, max_message_bytes, open } = connection;
+        let Connection { reading, mut writing, terms, open } = connection;
         thread::scope(|scope| {
             let name = self.shared.thread_name(&format!("ear-{}", self.peer.id));
             let hear = || {
@@ -89,7 +91,7 @@ impl Link<'_> {
                 open.shut();
             };
             let end = match thread::Builder::new().name(name).spawn_scoped(scope, hear) {
-                Ok(_ear) => self.speak(&mut writing, max_message_bytes),
+                Ok(_ear) => self.speak(&mut writing, terms),
                 Err(error) => error,
             };
             open.shut();
@@ -97,17 +99,18 @@ impl Link<'_> {
         })
     }
 
-    /// Writes what waits, and a question whenever a third of the idle time has passed.
-    fn speak(&self, writing: &mut Writing, max_message_bytes: usize) -> io::Error {
+    /// Writes what waits, and a question three times in the time in which either side waits for a sign of life.
+    fn speak(&self, writing: &mut Writing, terms: Terms) -> io::Error {
+        let ping_interval = self.shared.options.idle_timeout.min(terms.idle) / 3;
         let (mut batch, mut taken) = (Batch::default(), Vec::new());
         let mut next_ping = Deadline::after(Duration::ZERO);
         loop {
             if next_ping.has_passed() {
                 batch.frame(Kind::Ping, &self.since.micros().to_be_bytes());
-                next_ping = Deadline::after(self.shared.options.idle_timeout / 3);
+                next_ping = Deadline::after(ping_interval);
             } else {
                 match self.peer.queue.take(&mut taken, MAX_BATCH_BYTES, next_ping) {
-                    Woken::ByMessages => self.encode(&mut taken, &mut batch, max_message_bytes),
+                    Woken::ByMessages => self.encode(&mut taken, &mut batch, terms.max_message_bytes),
                     Woken::ByTime => continue,
                     Woken::ByInterruption => return io::Error::other("the peer is gone, or has moved"),
                 }
