@@ -1,6 +1,6 @@
 //! A cluster of nodes with storage in memory, connected over TCP.
 
-use std::{collections::BTreeMap, io::Read, sync::Arc};
+use std::{collections::BTreeMap, io::Read, net::SocketAddr, sync::Arc};
 
 use bytes::{Buf as _, Bytes};
 use parking_lot::Mutex;
@@ -23,6 +23,10 @@ pub(crate) struct Journal {
 impl Journal {
     pub(crate) fn len(&self) -> usize {
         self.lines.lock().len()
+    }
+
+    pub(crate) fn lines(&self) -> Vec<Bytes> {
+        self.lines.lock().clone()
     }
 
     pub(crate) fn last(&self) -> Option<Bytes> {
@@ -75,6 +79,11 @@ pub(crate) fn logger() -> Logger {
 /// A transport of `node` on a free port.
 pub(crate) fn transport(node: u64, options: TcpOptions) -> TcpTransport {
     TcpTransport::bind("127.0.0.1:0", identity(node), options, logger()).unwrap()
+}
+
+/// A transport of `node` at an address that was free a moment ago.
+pub(crate) fn transport_at(address: SocketAddr, node: u64) -> TcpTransport {
+    TcpTransport::bind(address, identity(node), TcpOptions::default(), logger()).unwrap()
 }
 
 pub(crate) fn identity(node: u64) -> Identity {
@@ -133,10 +142,13 @@ impl Cluster {
 
     /// Proposes again and again until it is applied, possibly more than once.
     pub(crate) fn apply(&self, id: NodeId, command: &Bytes) {
-        eventually("a command is applied", || {
-            let ticket = self.members[&id].handle().propose(command.clone());
-            matches!(ticket.wait(PATIENCE), Ok(Outcome::Applied(_))).then_some(())
-        });
+        eventually("a command is applied", || self.try_apply(id, command).then_some(()));
+    }
+
+    /// Proposes once; whether it was applied.
+    pub(crate) fn try_apply(&self, id: NodeId, command: &Bytes) -> bool {
+        let ticket = self.members[&id].handle().propose(command.clone());
+        matches!(ticket.wait(PATIENCE), Ok(Outcome::Applied(_)))
     }
 
     /// Waits until `id` has applied a command last.

@@ -12,4 +12,12 @@
 
 mod cluster;
 mod clusters;
+mod handshakes;
+mod peers;
+mod proxy;
+mod recorder;
+mod snapshots;
+mod strangers;
+#[cfg(feature = "tls")]
+mod tls;
 mod wait;
