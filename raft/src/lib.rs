@@ -38,7 +38,7 @@ pub use storage::{
     disk::{DiskOptions, DiskStorage},
 };
 #[cfg(feature = "runtime")]
-pub use transport::{Inbox, MemNetwork, Transport};
+pub use transport::{Inbox, MemNetwork, TcpOptions, TcpTransport, Transport};
 
 /// The README's loop compiles.
 #[cfg(doctest)]
