@@ -45,6 +45,7 @@ mod status;
 mod ticket;
 mod waiters;
 
+pub(crate) use clock::{Clock, SystemClock, milliseconds_since_1970};
 pub use compaction::{SnapshotMade, SnapshotTask};
 pub use completion::Completion;
 pub use consistency::Consistency;
