@@ -72,10 +72,9 @@ impl Replica {
     }
 
     fn open(&mut self, time_ms: u64, options: SessionOptions) -> SessionId {
-        match self.apply(&SessionCommand::Open { time_ms, options }) {
-            SessionResponse::Opened(id) => id,
-            other => panic!("not opened: {other:?}"),
-        }
+        let response = self.apply(&SessionCommand::Open { time_ms, options });
+        let SessionResponse::Opened(id) = response else { panic!("not opened: {response:?}") };
+        id
     }
 
     fn times(&self, command: &'static str) -> u64 {

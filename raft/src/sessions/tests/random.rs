@@ -177,7 +177,7 @@ impl World {
 impl Client {
     /// A new command, or now and then an old one with what is acknowledged by now.
     fn command(&mut self, now_ms: u64) -> SessionCommand {
-        let retry = self.outstanding.first().copied().filter(|first| (first + self.next) % 3 == 0);
+        let retry = self.outstanding.first().copied().filter(|first| (*first + self.next).is_multiple_of(3));
         let sequence = retry.unwrap_or(self.next);
         self.next = self.next.max(sequence + 1);
         self.outstanding.insert(sequence);
