@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use quorate::{
-    Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, RestoreError, RoleKind,
-    StateMachine,
+    Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, RestoreError,
+    RoleKind, Snapshot, SnapshotSaver, StateMachine, StorageError, StorageWriter,
 };
 use slog::{Discard, Logger, o};
 
@@ -47,18 +47,59 @@ impl StateMachine for Counter {
     }
 }
 
-fn main() {
-    println!("{:<12} {:>11} {:>11} {:>9} {:>9}", "", "outstanding", "commits/s", "p50", "p99");
-    for outstanding in [1, 64, 1_024] {
-        report("memory", outstanding, &Options::default(), |voters| MemStorage::with_voters(voters));
+/// A disk that takes a millisecond for each sync.
+struct SlowDisk(MemStorage);
+
+impl StorageWriter for SlowDisk {
+    type Reader = MemStorage;
+
+    fn reader(&self) -> MemStorage {
+        self.0.reader()
+    }
+
+    fn stage(&mut self, ready: &Ready) -> Result<(), StorageError> {
+        self.0.stage(ready)
+    }
+
+    fn sync(&mut self) -> Result<(), StorageError> {
+        thread::sleep(Duration::from_millis(1));
+        self.0.sync()
+    }
+
+    fn snapshot_saver(&self) -> Box<dyn SnapshotSaver> {
+        self.0.snapshot_saver()
+    }
+
+    fn compact(&mut self, snapshot: Snapshot, keep: u64) -> Result<(), StorageError> {
+        self.0.compact(snapshot, keep)
+    }
+
+    fn snapshot(&self) -> Result<Option<Snapshot>, StorageError> {
+        self.0.snapshot()
     }
 }
 
-fn report(
+fn main() {
+    println!("{:<12} {:>11} {:>11} {:>9} {:>9}", "", "outstanding", "commits/s", "p50", "p99");
+    let in_line = Options::default();
+    let mut on_a_thread = in_line.clone();
+    on_a_thread.apply_in_line = false;
+    for outstanding in [1, 64, 1_024] {
+        report("memory", outstanding, &in_line, |voters| MemStorage::with_voters(voters));
+    }
+    for outstanding in [1, 64, 1_024] {
+        report("applier", outstanding, &on_a_thread, |voters| MemStorage::with_voters(voters));
+    }
+    for outstanding in [1, 64, 1_024] {
+        report("slow disk", outstanding, &in_line, |voters| SlowDisk(MemStorage::with_voters(voters)));
+    }
+}
+
+fn report<W: StorageWriter + 'static>(
     name: &str,
     outstanding: usize,
     options: &Options,
-    storage: impl Fn(Vec<NodeId>) -> MemStorage,
+    storage: impl Fn(Vec<NodeId>) -> W,
 ) {
     let nodes = start(options, storage);
     let handle = leader(&nodes);
@@ -71,7 +112,10 @@ fn report(
     nodes.into_iter().for_each(|node| node.stop().expect("it was well"));
 }
 
-fn start(options: &Options, storage: impl Fn(Vec<NodeId>) -> MemStorage) -> Vec<Node<Counter>> {
+fn start<W: StorageWriter + 'static>(
+    options: &Options,
+    storage: impl Fn(Vec<NodeId>) -> W,
+) -> Vec<Node<Counter>> {
     let voters: Vec<_> = (1..=3).map(NodeId).collect();
     let network = MemNetwork::new();
     let start = |id: &NodeId| {
