@@ -29,7 +29,7 @@ pub struct Status {
     pub applied: LogIndex,
     /// If it leads: every other member, as it sees them. Empty otherwise.
     pub progress: Vec<(NodeId, Progress)>,
-    /// If it leads: how many bytes of its entries wait to be committed.
+    /// If it leads: how many bytes of its entries wait to be committed, or to be durable on its own disk.
     pub uncommitted_bytes: usize,
     /// How many reads wait to be confirmed or answered, also those of followers if it leads.
     pub pending_reads: usize,

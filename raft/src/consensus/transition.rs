@@ -89,6 +89,8 @@ impl Raft {
             latest_change: last.index,
             first_of_term: opening.index,
             uncommitted_bytes: 0,
+            // The blank entry is no proposal.
+            settled: opening.index,
             heartbeat_elapsed: 0,
         }));
         self.settle_transfer();

@@ -11,7 +11,7 @@ use crossbeam_channel::TrySendError;
 use super::{
     completion::Completion,
     consistency::Consistency,
-    error::StopReason,
+    error::{Part, StopReason},
     mailbox::{Control, PeerEvent, Request, Senders},
     membership_goal::MembershipGoal,
     outcome::{Outcome, RefusalReason},
@@ -26,7 +26,7 @@ use crate::{
 
 /// A running node, for whoever has something to ask of it. Clones are handles on the same node.
 ///
-/// No method waits for the node's loop. Callbacks run on the node's own thread, so they must be short and must
+/// No method waits for the node's loop. Callbacks run on the node's own threads, so they must be short and must
 /// not wait; where the answer is known at once, as when the node has stopped, they run on the caller's.
 pub struct Handle<S: StateMachine> {
     senders: Arc<Senders<S>>,
@@ -210,6 +210,17 @@ impl<S: StateMachine> Handle<S> {
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
         self.senders.shared.stop_reason()
+    }
+
+    pub(super) fn hung(&self) -> Option<Part> {
+        self.senders.shared.hung()
+    }
+
+    /// The node did not stop in time: nobody shall wait for it any more.
+    pub(super) fn give_up(&self, part: Part) {
+        self.senders.shared.note_hung(part);
+        self.senders.shared.note_stopped(StopReason::Hung(part));
+        self.senders.requests.close();
     }
 
     pub(super) fn tell(&self, control: Control) {

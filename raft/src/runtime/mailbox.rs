@@ -13,7 +13,8 @@ use super::{
     compaction::SnapshotMade,
     completion::Completion,
     consistency::Consistency,
-    error::StopReason,
+    error::{Part, StopReason},
+    jobs::{ApplyReport, WriteReport},
     membership_goal::MembershipGoal,
     options::Options,
     outcome::{Outcome, RefusalReason},
@@ -57,6 +58,8 @@ impl<S: StateMachine> Request<S> {
 /// What must not be lost, and is rare.
 pub(super) enum Control {
     Campaign,
+    Written(Result<WriteReport, StopReason>),
+    Applied(Result<ApplyReport, StopReason>),
     SnapshotMade(SnapshotMade),
     /// Hand leadership on first, if there is one.
     HandOverAndStop,
@@ -91,6 +94,8 @@ pub(super) struct Shared {
     /// As the loop last published it.
     status: Mutex<NodeStatus>,
     stopped: OnceLock<StopReason>,
+    /// A part that had not ended when it was given up.
+    hung: OnceLock<Part>,
     pub(super) messages_dropped: AtomicU64,
     pub(super) requests_refused: AtomicU64,
 }
@@ -104,6 +109,7 @@ pub(super) fn channels<S: StateMachine>(options: &Options, status: NodeStatus) -
     let shared = Shared {
         status: Mutex::new(status),
         stopped: OnceLock::new(),
+        hung: OnceLock::new(),
         messages_dropped: AtomicU64::new(0),
         requests_refused: AtomicU64::new(0),
     };
@@ -163,6 +169,15 @@ impl Shared {
     /// Notes why the node has stopped. The first reason stays.
     pub(super) fn note_stopped(&self, reason: StopReason) {
         self.stopped.get_or_init(|| reason);
+    }
+
+    /// Notes which part was left behind. The first stays.
+    pub(super) fn note_hung(&self, part: Part) {
+        self.hung.get_or_init(|| part);
+    }
+
+    pub(super) fn hung(&self) -> Option<Part> {
+        self.hung.get().copied()
     }
 
     pub(super) fn stop_reason(&self) -> Option<StopReason> {

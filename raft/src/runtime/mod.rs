@@ -22,6 +22,7 @@
 //! panics, the disk fails or the node is stopped.
 
 mod administration;
+mod applier;
 mod clock;
 mod compaction;
 mod completion;
@@ -29,9 +30,10 @@ mod consistency;
 mod driver;
 mod error;
 mod event_loop;
-mod execute;
+mod hand_out;
 mod handing_over;
 mod handle;
+mod jobs;
 #[cfg(test)]
 mod journal;
 mod mailbox;
@@ -40,18 +42,24 @@ mod membership_operation;
 mod node;
 mod options;
 mod outcome;
+mod pending_writes;
+mod port;
 mod queries;
 mod status;
+mod thread;
 mod ticket;
 mod waiters;
+mod writer;
 
+pub use applier::Applier;
 pub(crate) use clock::{Clock, SystemClock, milliseconds_since_1970};
-pub use compaction::{SnapshotMade, SnapshotTask};
+pub use compaction::{SnapshotMade, SnapshotRequest, SnapshotTask};
 pub use completion::Completion;
 pub use consistency::Consistency;
 pub use driver::Driver;
 pub use error::{Part, StartError, StopReason};
 pub use handle::Handle;
+pub use jobs::{ApplyJob, ApplyReport, Batch, WriteJob, WriteReport};
 pub use membership_goal::MembershipGoal;
 pub use membership_operation::MembershipError;
 pub use node::Node;
@@ -59,3 +67,4 @@ pub use options::{Options, OptionsError};
 pub use outcome::{Outcome, Refusal, RefusalReason, UnknownReason};
 pub use status::{Counters, NodeStatus};
 pub use ticket::{StillPending, Ticket};
+pub use writer::Writer;

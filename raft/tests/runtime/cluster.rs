@@ -86,16 +86,18 @@ impl Cluster {
         cluster
     }
 
-    /// Starts a node from what its storage holds, with an empty state machine.
+    /// Starts a node from what its storage holds, with an empty state machine. Every other node applies in line.
     pub(crate) fn start_node(&mut self, id: NodeId) {
         self.starts += 1;
+        let mut options = self.options.clone();
+        options.apply_in_line = id.0 % 2 == 1;
         let mut config = Config::new(id, self.starts);
         config.max_log_bytes_in_memory = 0;
         config.snapshot_ticks = 20;
         let journal = Journal::default();
         let node = Node::start(
             config,
-            self.options.clone(),
+            options,
             journal.clone(),
             self.storages[&id].clone(),
             self.network.transport(id),
