@@ -11,7 +11,7 @@ use super::{
     pending_writes::PendingWrite,
 };
 use crate::{
-    consensus::{Entries, Entry, EntryId, EntryKind, Envelope, Ready},
+    consensus::{Entries, Entry, EntryId, EntryKind, Envelope, Ready, SnapshotData},
     state_machine::StateMachine,
     transport::Transport,
 };
@@ -143,7 +143,7 @@ impl<S: StateMachine> Driver<S> {
     }
 
     /// A snapshot from the leader is durable: it takes the place of the state machine.
-    fn hand_out_snapshot(&mut self, last: EntryId, data: bytes::Bytes) {
+    fn hand_out_snapshot(&mut self, last: EntryId, data: SnapshotData) {
         info!(self.logger, "a snapshot came from the leader -> restore the state machine"; "last" => %last);
         self.handed_out = last;
         let (leader, now) = (self.raw.leader(), self.counters.ticks);

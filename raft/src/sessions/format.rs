@@ -1,5 +1,7 @@
 //! What the bytes of commands and snapshots are made of: numbers of variable length, and runs of bytes.
 
+use std::io::{self, Read, Write};
+
 use bytes::{Buf, BufMut, Bytes};
 // Seven bits a byte, as protobuf has them: it is here already, and well tested.
 use prost::encoding::{decode_varint, encode_varint};
@@ -51,15 +53,6 @@ impl Reader {
         self.index().map(SessionId)
     }
 
-    /// The next bytes, whose number stands before them. Shares memory, so a lie about the number costs nothing.
-    pub(super) fn run(&mut self) -> Result<Bytes, FormatError> {
-        let length = usize::try_from(self.number()?).map_err(|_| FormatError::Damaged)?;
-        if length > self.bytes.len() {
-            return Err(FormatError::Damaged);
-        }
-        Ok(self.bytes.split_to(length))
-    }
-
     /// All that is left.
     pub(super) fn rest(self) -> Bytes {
         self.bytes
@@ -69,4 +62,45 @@ impl Reader {
     pub(super) fn end(&self) -> Result<(), FormatError> {
         if self.bytes.is_empty() { Ok(()) } else { Err(FormatError::Damaged) }
     }
+}
+
+/// The longest number: ten times seven bits.
+const NUMBER_BYTES_MAX: usize = 10;
+
+pub(super) fn write_number(output: &mut dyn Write, number: u64) -> io::Result<()> {
+    let mut bytes = [0; NUMBER_BYTES_MAX];
+    let mut rest = &mut bytes[..];
+    encode_varint(number, &mut rest);
+    let length = NUMBER_BYTES_MAX - rest.len();
+    output.write_all(bytes.get(..length).unwrap_or_default())
+}
+
+pub(super) fn read_byte(input: &mut dyn Read) -> io::Result<u8> {
+    let mut byte = [0];
+    input.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+pub(super) fn read_number(input: &mut dyn Read) -> io::Result<u64> {
+    let mut bytes = Vec::with_capacity(NUMBER_BYTES_MAX);
+    loop {
+        let byte = read_byte(input)?;
+        bytes.push(byte);
+        let is_last = byte < 0x80;
+        if is_last || bytes.len() == NUMBER_BYTES_MAX {
+            return decode_varint(&mut &bytes[..]).map_err(|_| damaged());
+        }
+    }
+}
+
+/// Bytes, whose number stands before them. A lie about the number costs no memory.
+pub(super) fn read_run(input: &mut dyn Read) -> io::Result<Bytes> {
+    let length = read_number(input)?;
+    let mut bytes = Vec::new();
+    input.take(length).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == length { Ok(bytes.into()) } else { Err(damaged()) }
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, FormatError::Damaged)
 }

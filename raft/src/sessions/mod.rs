@@ -10,12 +10,12 @@
 //!
 //! # A counter that counts each increment once
 //! ```
-//! use std::time::Duration;
+//! use std::{io::Read, time::Duration};
 //!
 //! use bytes::Bytes;
 //! use quorate::{
-//!     Config, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, RestoreError, StateMachine,
-//!     sessions::{Session, SessionOptions, Sessions, StoredResponse},
+//!     Config, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, RestoreError, SnapshotWriter, StateMachine,
+//!     sessions::{Session, SessionOptions, Sessions},
 //! };
 //! use slog::{Discard, Logger, o};
 //!
@@ -34,12 +34,14 @@
 //!     fn query(&self, (): ()) -> u64 {
 //!         self.0
 //!     }
-//!     fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+//!     fn snapshot(&self) -> SnapshotWriter {
 //!         let value = self.0.to_le_bytes();
-//!         Box::new(move || Bytes::copy_from_slice(&value))
+//!         Box::new(move |output| output.write_all(&value))
 //!     }
-//!     fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-//!         self.0 = u64::decode(snapshot.clone())?;
+//!     fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+//!         let mut value = [0; 8];
+//!         snapshot.read_exact(&mut value)?;
+//!         self.0 = u64::from_le_bytes(value);
 //!         Ok(())
 //!     }
 //! }

@@ -1,5 +1,7 @@
 //! The wrapper that applies each command once.
 
+use std::io::{BufReader, BufWriter, Read, Write};
+
 use bytes::Bytes;
 
 use super::{
@@ -10,7 +12,7 @@ use super::{
 };
 use crate::{
     consensus::LogIndex,
-    state_machine::{RestoreError, StateMachine},
+    state_machine::{RestoreError, SnapshotWriter, StateMachine},
 };
 
 /// A state machine of yours, with sessions around it: see [the module](super).
@@ -106,15 +108,22 @@ impl<S: StateMachine<Response: StoredResponse>> StateMachine for Sessions<S> {
         self.state_machine.query(query)
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let (now_ms, sessions) = self.table.parts();
-        let state_machine = self.state_machine.snapshot();
-        Box::new(move || snapshot::encode(now_ms, &sessions, &state_machine()))
+        let write_state_machine = self.state_machine.snapshot();
+        Box::new(move |output| {
+            let mut buffered = BufWriter::new(&mut *output);
+            snapshot::write(now_ms, &sessions, &mut buffered)?;
+            buffered.flush()?;
+            drop(buffered);
+            write_state_machine(output)
+        })
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        let (table, state_machine) = snapshot::decode(snapshot)?;
-        self.state_machine.restore(&state_machine)?;
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        let mut buffered = BufReader::new(snapshot);
+        let table = snapshot::read(&mut buffered)?;
+        self.state_machine.restore(&mut buffered)?;
         self.table = table;
         Ok(())
     }

@@ -3,14 +3,18 @@
 mod model;
 mod random;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
 use super::{SessionCommand, SessionId, SessionOptions, SessionRefusal, SessionResponse, Sessions};
 use crate::{
     consensus::LogIndex,
-    state_machine::{RestoreError, StateMachine},
+    state_machine::{RestoreError, SnapshotWriter, StateMachine},
 };
 
 /// Counts how often each command was applied; answers how many were in all, so that no two answers are alike.
@@ -33,22 +37,30 @@ impl StateMachine for Tally {
         self.times.get(&command).copied().unwrap_or_default()
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
-        let lines = self
-            .times
-            .iter()
-            .map(|(command, times)| format!("{} {times}\n", String::from_utf8(command.to_vec()).unwrap()));
-        let text: String = lines.collect();
-        Box::new(move || text.into())
+    fn snapshot(&self) -> SnapshotWriter {
+        let times = self.times.clone();
+        Box::new(move |output| {
+            times.iter().try_for_each(|(command, times)| {
+                writeln!(output, "{} {times}", std::str::from_utf8(command).unwrap())
+            })
+        })
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        let text = std::str::from_utf8(snapshot).map_err(RestoreError::new)?;
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        let text = io::read_to_string(snapshot)?;
         let lines = text.lines().map(|line| line.split_once(' ').unwrap());
-        self.times =
-            lines.map(|(command, times)| (command.to_owned().into(), times.parse().unwrap())).collect();
+        self.times = lines
+            .map(|(command, times)| (Bytes::copy_from_slice(command.as_bytes()), times.parse().unwrap()))
+            .collect();
         Ok(())
     }
+}
+
+/// All that a snapshot writes.
+fn bytes_of(snapshot: SnapshotWriter) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    snapshot(&mut bytes).unwrap();
+    bytes
 }
 
 /// A state machine at the end of a log.
@@ -66,9 +78,9 @@ impl Replica {
 
     /// What a node does that starts again from a snapshot.
     fn restart(&mut self) {
-        let snapshot = self.sessions.snapshot()();
+        let snapshot = bytes_of(self.sessions.snapshot());
         self.sessions = Sessions::default();
-        self.sessions.restore(&snapshot).unwrap();
+        self.sessions.restore(&mut &snapshot[..]).unwrap();
     }
 
     fn open(&mut self, time_ms: u64, options: SessionOptions) -> SessionId {
@@ -222,7 +234,7 @@ fn a_snapshot_shows_the_moment_it_was_begun_though_sessions_go_on() {
     let snapshot = replica.sessions.snapshot();
     assert_eq!(replica.apply(&apply(session, 2, 2, 900, "two")), SessionResponse::Applied(2));
     let mut restored = Replica { index: replica.index, ..Replica::default() };
-    restored.sessions.restore(&snapshot()).unwrap();
+    restored.sessions.restore(&mut &bytes_of(snapshot)[..]).unwrap();
     assert_eq!(restored.apply(&one), SessionResponse::Applied(1), "it was not acknowledged then");
     assert_eq!(restored.apply(&apply(session, 2, 2, 900, "two")), SessionResponse::Applied(2));
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::Read,
     time::{Duration, Instant},
 };
 
@@ -9,8 +10,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use quorate::{
     Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, RestoreError, RoleKind,
-    StateMachine, Ticket,
-    sessions::{Session, SessionOptions, SessionResponse, Sessions, StoredResponse},
+    SnapshotWriter, StateMachine, Ticket,
+    sessions::{Session, SessionOptions, SessionResponse, Sessions},
 };
 use slog::{Discard, Logger, o};
 
@@ -39,13 +40,15 @@ impl StateMachine for Counter {
         self.total
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
-        let total = self.total;
-        Box::new(move || Bytes::copy_from_slice(&total.to_le_bytes()))
+    fn snapshot(&self) -> SnapshotWriter {
+        let total = self.total.to_le_bytes();
+        Box::new(move |output| output.write_all(&total))
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        self.total = u64::decode(snapshot.clone())?;
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        let mut total = [0; 8];
+        snapshot.read_exact(&mut total)?;
+        self.total = u64::from_le_bytes(total);
         Ok(())
     }
 }
