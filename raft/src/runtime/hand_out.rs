@@ -91,11 +91,7 @@ impl<S: StateMachine> Driver<S> {
     }
 
     /// Makes a job of what is to be written, and keeps what must wait until it is.
-    fn hand_out_write(
-        &mut self,
-        mut ready: Ready,
-        transport: &mut dyn Transport,
-    ) -> Result<(), StopReason> {
+    fn hand_out_write(&mut self, mut ready: Ready, transport: &mut dyn Transport) -> Result<(), StopReason> {
         let restore = ready.snapshot.as_ref().map(|snapshot| (snapshot.last, snapshot.data.clone()));
         if let Some((last, _)) = &restore {
             self.compaction.on_snapshot_from_leader(last.index);

@@ -107,10 +107,7 @@ impl<S: StateMachine> Queries<S> {
     }
 
     /// Those that a state machine can answer that has applied everything up to `handed_out`.
-    pub(super) fn take_answerable(
-        &mut self,
-        handed_out: LogIndex,
-    ) -> Vec<(S::Query, Completion<S::Answer>)> {
+    pub(super) fn take_answerable(&mut self, handed_out: LogIndex) -> Vec<(S::Query, Completion<S::Answer>)> {
         let mut taken = Vec::new();
         let mut position = 0;
         while let Some((index, _)) = self.answerable.get(position) {

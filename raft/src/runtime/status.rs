@@ -86,7 +86,10 @@ impl fmt::Display for NodeStatus {
         let writing = self.readys_being_written;
         writeln!(f, "  writing: {writing} now; {entries_written} entries in {syncs} syncs so far")?;
         let applying = self.entries_being_applied;
-        write!(f, "  applying: {applying} now; {entries_applied} entries in {batches_applied} batches so far")?;
+        write!(
+            f,
+            "  applying: {applying} now; {entries_applied} entries in {batches_applied} batches so far"
+        )?;
         match &self.stopped {
             Some(reason) => write!(f, "\n  {reason}"),
             None => Ok(()),

@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn what_is_queued_is_done_before_the_end() {
         let (told, done) = unbounded();
-        let work = move |jobs: &mut dyn Iterator<Item = u32>| jobs.map(|job| told.send(job)).all(|sent| sent.is_ok());
+        let work = move |jobs: &mut dyn Iterator<Item = u32>| {
+            jobs.map(|job| told.send(job)).all(|sent| sent.is_ok())
+        };
         let worker = Worker::spawn("test".to_owned(), work).unwrap();
         worker.send(0..1000);
         assert!(worker.close().join(PATIENCE));

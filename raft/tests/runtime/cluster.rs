@@ -76,7 +76,11 @@ pub(crate) fn options() -> Options {
 impl Cluster {
     /// Nodes 1 to `size`, all running.
     pub(crate) fn start(size: u64, options: Options) -> Self {
-        let voters: Vec<_> = (1..=size).map(NodeId).collect();
+        Self::of((1..=size).map(NodeId).collect(), options)
+    }
+
+    /// These nodes, all running.
+    pub(crate) fn of(voters: Vec<NodeId>, options: Options) -> Self {
         let storage = |id: &NodeId| (*id, MemStorage::with_voters(voters.clone()));
         let storages = voters.iter().map(storage).collect();
         let network = MemNetwork::new();

@@ -236,7 +236,10 @@ fn a_disk_that_is_slow_keeps_no_heartbeat_waiting_and_promises_nothing_early() {
     let mut ticket = ticket.unwrap();
     assert_eq!(ticket.try_take(), None);
     let status = handle.status();
-    assert!(status.readys_being_written > 0 && status.core.hard_state.commit > status.core.durable, "{status}");
+    assert!(
+        status.readys_being_written > 0 && status.core.hard_state.commit > status.core.durable,
+        "{status}"
+    );
     first.disk.open();
     assert_eq!(outcome(ticket), Outcome::Applied(1));
 }
@@ -357,9 +360,7 @@ fn each_part_has_a_thread_of_its_own_that_tells_whose_it_is() {
     for count in 1..=3 {
         assert_eq!(outcome(node.handle().propose("x")), Outcome::Applied(count));
     }
-    eventually("a snapshot is made", || {
-        (node.handle().status().counters.snapshots_made > 0).then_some(())
-    });
+    eventually("a snapshot is made", || (node.handle().status().counters.snapshots_made > 0).then_some(()));
     node.stop().unwrap();
     let name = |thread: &ThreadName| thread.0.lock().clone();
     assert_eq!(name(&parts.disk_thread), "quorate-n7-writer");

@@ -97,7 +97,9 @@ fn the_log_is_cut_after_what_was_written_before_is_durable() {
 #[test]
 fn a_storage_that_has_failed_is_never_touched_again() {
     let full = || Err(StorageError::Io(io::Error::other("no space left")));
-    for (how_it_ends, part) in [(full as fn() -> _, "storage failed"), (|| panic!("on fire"), "storage panicked")] {
+    for (how_it_ends, part) in
+        [(full as fn() -> _, "storage failed"), (|| panic!("on fire"), "storage panicked")]
+    {
         let disk = Disk::new(how_it_ends);
         let mut writer = Writer::new(disk.clone());
         for _ in 0..3 {
