@@ -52,7 +52,7 @@ const ALONE: [NodeId; 2] = [NodeId(1), NodeId(2)];
 #[test]
 fn i3_a_state_machine_that_panics_stops_its_node_and_leaves_nobody_waiting() {
     for id in ALONE {
-        let mut cluster = Cluster::of(vec![id], options());
+        let mut cluster = Cluster::of(&[id], options());
         let handle = cluster.handle(cluster.leader());
         assert_eq!(outcome(handle.propose("before")), Outcome::Applied(1));
         let fatal = handle.propose("panic");
@@ -77,7 +77,7 @@ fn i3_a_state_machine_that_panics_stops_its_node_and_leaves_nobody_waiting() {
 #[test]
 fn i3_a_callback_that_panics_or_drops_the_node_harms_nobody_else() {
     for id in ALONE {
-        let mut cluster = Cluster::of(vec![id], options());
+        let mut cluster = Cluster::of(&[id], options());
         cluster.handle(cluster.leader()).propose_with("x", |_| panic!("a client's own mistake"));
         assert_eq!(outcome(cluster.handle(id).propose("y")), Outcome::Applied(2));
 
