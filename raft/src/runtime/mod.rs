@@ -18,7 +18,7 @@
 //! - the **writer** takes all jobs that wait for it, stages each, and makes all of them durable with one sync. When
 //!   it reports that, the loop sends what promises it, and counts this node's copy;
 //! - the **applier** takes all jobs that wait for it, applies them as one batch, and tells the clients itself: their
-//!   outcome does not take the way through the loop.
+//!   outcome does not take the way through the loop, which is woken only if it waits for the report.
 //!
 //! ```text
 //!  clients ──requests──► ┌──────┐ ──write jobs──► writer  (storage)
@@ -48,6 +48,7 @@
 
 mod administration;
 mod applier;
+mod apply_reports;
 mod clock;
 mod compaction;
 mod completion;
