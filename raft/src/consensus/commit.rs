@@ -52,6 +52,13 @@ impl Raft {
         self.leave_joint_if_due();
     }
 
+    /// Whether hearing that more is applied would let it go on.
+    pub(super) fn awaits_applied(&self) -> bool {
+        let applied = self.log.applied();
+        let has_change = self.role.as_leader().is_some_and(|leader| leader.latest_change > applied);
+        has_change || self.log.is_held_back()
+    }
+
     /// A leader whose disk no longer answers keeps its followers content by heartbeats, and commits nothing it must
     /// itself hold. Somebody else can do better.
     pub(super) fn step_down_if_disk_stalls(&mut self) {

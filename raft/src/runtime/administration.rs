@@ -55,6 +55,11 @@ impl Administration {
         }
     }
 
+    /// Whether somebody is to be told when more is applied.
+    pub(super) fn awaits_applied(&self) -> bool {
+        !self.after_apply.is_empty()
+    }
+
     /// The node stops: tells everybody, each through the end of its [`Completion`].
     pub(super) fn end_all(&mut self) {
         self.changes.end_all();

@@ -278,6 +278,13 @@ impl<S: StateMachine> Driver<S> {
         self.finish_writes(report.number, transport)
     }
 
+    /// Whether it waits for the applier's next report. If not, that may come whenever there is time: clients are told
+    /// without it.
+    #[must_use]
+    pub fn awaits_applied(&self) -> bool {
+        self.raw.awaits_applied() || self.administration.awaits_applied()
+    }
+
     /// The applier has done what it reports.
     pub fn on_applied(&mut self, report: ApplyReport) {
         self.counters.entries_applied += report.entries;

@@ -6,6 +6,7 @@ use crossbeam_channel::{Select, Sender};
 
 use super::{
     applier::Clients,
+    apply_reports::ApplyReports,
     clock::{Clock, Ticker},
     compaction::{SnapshotMade, SnapshotTask},
     driver::Driver,
@@ -22,6 +23,7 @@ pub(super) struct EventLoop<S: StateMachine, W: StorageWriter, C> {
     pub(super) driver: Driver<S>,
     pub(super) writer: WritePort<W>,
     pub(super) applier: ApplyPort<S>,
+    pub(super) reports: Arc<ApplyReports>,
     /// Whom the applier has in hand.
     pub(super) clients: Clients<S>,
     pub(super) transport: Box<dyn Transport>,
@@ -68,6 +70,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         for control in mailbox.control.try_iter() {
             self.on_control(control)?;
         }
+        self.hear_applier();
         for event in mailbox.peers.try_iter().take(self.options.max_messages_per_turn) {
             self.on_peer_event(event)?;
         }
@@ -83,6 +86,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         // Once more, for requests that came in a pause since then: the lease is looked at only after this.
         self.expire_lease_if_paused(ticker, self.clock.now());
         let has_new_leader = self.drive()?;
+        self.hear_applier();
         if let Some(task) = self.driver.take_snapshot_task() {
             self.make_snapshot(task);
         }
@@ -138,6 +142,13 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         Ok(())
     }
 
+    /// Takes up what the applier's thread has done. It wakes the loop for what it does later, if that is awaited.
+    fn hear_applier(&mut self) {
+        while let Some(report) = self.reports.take(self.driver.awaits_applied()) {
+            self.driver.on_applied(report);
+        }
+    }
+
     fn expire_lease_if_paused(&mut self, ticker: &Ticker, now: Duration) {
         if ticker.has_let_out(now) {
             self.driver.expire_lease();
@@ -161,7 +172,9 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         match control {
             Control::Campaign => self.driver.campaign(),
             Control::Written(report) => self.driver.on_written(report?, &mut *self.transport)?,
-            Control::Applied(report) => self.driver.on_applied(report?),
+            // It is taken up below, also when nobody was woken for it.
+            Control::Applied => {}
+            Control::ApplierFailed(reason) => return Err(reason),
             Control::SnapshotMade(made) => self.driver.on_snapshot_made(made),
             Control::HandOverAndStop => {
                 self.driver.begin_stop();

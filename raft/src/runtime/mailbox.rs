@@ -14,7 +14,7 @@ use super::{
     completion::Completion,
     consistency::Consistency,
     error::{Part, StopReason},
-    jobs::{ApplyReport, WriteReport},
+    jobs::WriteReport,
     membership_goal::MembershipGoal,
     options::Options,
     outcome::{Outcome, RefusalReason},
@@ -59,7 +59,9 @@ impl<S: StateMachine> Request<S> {
 pub(super) enum Control {
     Campaign,
     Written(Result<WriteReport, StopReason>),
-    Applied(Result<ApplyReport, StopReason>),
+    /// There is something among the [`ApplyReports`](super::apply_reports::ApplyReports).
+    Applied,
+    ApplierFailed(StopReason),
     SnapshotMade(SnapshotMade),
     /// Hand leadership on first, if there is one.
     HandOverAndStop,

@@ -11,6 +11,7 @@ use std::{
 use slog::{Logger, error, info, o};
 
 use super::{
+    apply_reports::ApplyReports,
     clock::{Clock, SystemClock},
     driver::Driver,
     error::{Part, StartError, StopReason},
@@ -69,7 +70,9 @@ impl<S: StateMachine> Node<S> {
         let (senders, mailbox) = channels(&options, driver.status());
         let (to_loop, clients) = (&senders.control, applier.clients());
         let writer = WritePort::start(writer, &name, to_loop.clone()).map_err(StartError::Thread)?;
-        let applier = ApplyPort::start(applier, options.apply_in_line, &name, to_loop.clone())
+        let reports = Arc::new(ApplyReports::default());
+        let (is_in_line, own_reports) = (options.apply_in_line, Arc::clone(&reports));
+        let applier = ApplyPort::start(applier, is_in_line, &name, own_reports, to_loop.clone())
             .map_err(StartError::Thread)?;
         let mut own_threads: Vec<_> = applier.thread_id().into_iter().collect();
         let patience = options.tick * options.hand_over_ticks + options.stop_timeout * 2;
@@ -77,6 +80,7 @@ impl<S: StateMachine> Node<S> {
             driver,
             writer,
             applier,
+            reports,
             clients,
             transport: Box::new(transport),
             gate: Arc::clone(&senders.requests),

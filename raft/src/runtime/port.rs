@@ -1,11 +1,12 @@
 //! Where the driver's jobs are carried out: in line, or by a thread beside the loop.
 
-use std::{io, thread::ThreadId};
+use std::{io, sync::Arc, thread::ThreadId};
 
 use crossbeam_channel::Sender;
 
 use super::{
     applier::Applier,
+    apply_reports::ApplyReports,
     jobs::{ApplyJob, WriteJob},
     mailbox::Control,
     thread::{ClosedWorker, Worker},
@@ -62,15 +63,18 @@ impl<S: StateMachine> ApplyPort<S> {
         mut applier: Applier<S>,
         is_in_line: bool,
         node: &str,
+        reports: Arc<ApplyReports>,
         to_loop: Sender<Control>,
     ) -> io::Result<Self> {
         if is_in_line {
             return Ok(Self::InLine(applier));
         }
-        let work = move |jobs: &mut dyn Iterator<Item = ApplyJob<S>>| {
-            let report = applier.run(jobs);
-            let goes_on = report.is_ok();
-            to_loop.send(Control::Applied(report)).is_ok() && goes_on
+        let work = move |jobs: &mut dyn Iterator<Item = ApplyJob<S>>| match applier.run(jobs) {
+            Ok(report) => !reports.put(report) || to_loop.send(Control::Applied).is_ok(),
+            Err(reason) => {
+                let _told = to_loop.send(Control::ApplierFailed(reason));
+                false
+            }
         };
         Ok(Self::Thread(Worker::spawn(format!("{node}-applier"), work)?))
     }

@@ -76,8 +76,12 @@ pub(crate) fn options() -> Options {
 impl Cluster {
     /// Nodes 1 to `size`, all running.
     pub(crate) fn start(size: u64, options: Options) -> Self {
-        let voters: Vec<_> = (1..=size).map(NodeId).collect();
-        let storage = |id: &NodeId| (*id, MemStorage::with_voters(voters.clone()));
+        Self::of(&(1..=size).map(NodeId).collect::<Vec<_>>(), options)
+    }
+
+    /// These nodes, all running.
+    pub(crate) fn of(voters: &[NodeId], options: Options) -> Self {
+        let storage = |id: &NodeId| (*id, MemStorage::with_voters(voters.to_vec()));
         let storages = voters.iter().map(storage).collect();
         let network = MemNetwork::new();
         let (journals, nodes) = (BTreeMap::new(), BTreeMap::new());

@@ -337,6 +337,11 @@ impl Log {
         self.restoring.is_none() && !is_behind && self.applying < self.applicable()
     }
 
+    /// Whether the next committed entries wait for the state machine to get on.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.restoring.is_some() || self.applying < self.applicable() && !self.has_applicable()
+    }
+
     /// Whether the state machine still has to be restored from a snapshot of the leader's.
     pub(super) fn is_restoring(&self) -> bool {
         self.restoring.is_some()

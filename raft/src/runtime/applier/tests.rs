@@ -60,11 +60,15 @@ fn completion<T>() -> (Completion<T>, Ticket<T>) {
 }
 
 /// Entries with these commands from `first` on, and who waits for some of them.
-fn apply(first: u64, commands: &[&'static str], awaited: Vec<(u64, Completion<usize>)>) -> ApplyJob<Counter> {
+fn batch(first: u64, commands: &[&'static str], awaited: Vec<(u64, Completion<usize>)>) -> Batch<usize> {
     let ids = (first..).map(|index| EntryId::new(1, index));
     let entries: Vec<_> = ids.zip(commands).map(|(id, command)| Entry::command(id, *command)).collect();
     let (awaited, completions) = awaited.into_iter().map(|(index, who)| (LogIndex(index), who)).unzip();
-    ApplyJob::Apply(Batch { runs: vec![Entries::try_from(entries).unwrap()], awaited, completions })
+    Batch { runs: vec![Entries::try_from(entries).unwrap()], awaited, completions }
+}
+
+fn apply(first: u64, commands: &[&'static str], awaited: Vec<(u64, Completion<usize>)>) -> ApplyJob<Counter> {
+    ApplyJob::Apply(batch(first, commands, awaited))
 }
 
 fn query() -> (ApplyJob<Counter>, Ticket<usize>) {
@@ -136,13 +140,7 @@ fn who_is_given_up_is_told_at_once_and_not_again() {
     let mut applier = Applier::new(Counter::default());
     let clients = applier.clients();
     let (completion, mut ticket) = completion();
-    applier.apply(
-        match apply(1, &["a"], vec![(1, completion)]) {
-            ApplyJob::Apply(batch) => batch,
-            _ => unreachable!("it was made as such"),
-        },
-        &mut ApplyReport::default(),
-    );
+    applier.apply(batch(1, &["a"], vec![(1, completion)]), &mut ApplyReport::default());
     assert_eq!(ticket.try_take(), None, "the batch has not ended");
     clients.give_up();
     assert_eq!(ticket.try_take(), Some(Outcome::Unknown(UnknownReason::Stopped)));

@@ -88,6 +88,7 @@ impl Bench {
             clients: applier.clients(),
             writer: Port::InLine(writer),
             applier: Port::InLine(applier),
+            reports: Arc::default(),
             transport: Box::new(sent.clone()),
             gate: Arc::clone(&senders.requests),
             shared: Arc::clone(&senders.shared),

@@ -284,3 +284,19 @@ fn a_snapshot_that_the_leader_has_overtaken_is_not_put_in_force() {
     node.driver.on_snapshot_made(task.run());
     assert!(node.driver.take_write_jobs().all(|job| matches!(job, WriteJob::Write(_))));
 }
+
+#[test]
+fn a_transport_that_panics_is_told_from_the_core() {
+    struct Broken;
+    impl Transport for Broken {
+        fn send(&mut self, _messages: &mut Vec<Envelope>) {
+            panic!("no route");
+        }
+    }
+    let mut node = Node::new();
+    node.driver.campaign();
+    node.driver.run(&mut Broken).unwrap();
+    let report = node.writer.run(node.driver.take_write_jobs()).unwrap();
+    let reason = node.driver.on_written(report, &mut Broken).unwrap_err();
+    assert!(matches!(reason, StopReason::Panicked { part: Part::Transport, .. }), "{reason}");
+}
