@@ -1,6 +1,9 @@
 //! Writing metrics, in the format of OpenMetrics.
 
-use std::fmt::{self, Display};
+use std::{
+    fmt::{self, Display},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
@@ -57,6 +60,19 @@ impl<'a> Page<'a> {
         values: impl IntoIterator<Item = (L, u64)>,
     ) {
         let encode = |metric: &mut MetricEncoder<'_>, value| metric.encode_gauge(&value);
+        self.write_each(name, help, MetricType::Gauge, label, values, encode);
+    }
+
+    /// How long something takes now, for each value of a label. Shown in seconds.
+    pub fn durations<L: Display>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (L, Duration)>,
+    ) {
+        let encode =
+            |metric: &mut MetricEncoder<'_>, value: Duration| metric.encode_gauge(&value.as_secs_f64());
         self.write_each(name, help, MetricType::Gauge, label, values, encode);
     }
 

@@ -12,8 +12,9 @@ use std::{
 use bytes::Bytes;
 use quorate::{
     Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, RestoreError, SnapshotWriter,
-    StateMachine,
+    StateMachine, TcpOptions, TcpTransport,
     metrics::{Histogram, MetricSource, Page as Rendering},
+    transport::tcp::Identity,
 };
 use slog::{Discard, Logger, o};
 
@@ -157,18 +158,43 @@ fn what_others_measure_stands_on_the_same_page() {
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
 
+/// A node that talks over TCP, and shows it.
+fn start_over_tcp(id: NodeId, voters: &[NodeId], transport: &TcpTransport) -> Node<Nothing> {
+    let storage = MemStorage::with_voters(voters.to_vec());
+    let logger = Logger::root(Discard, o!());
+    let (config, options) = (Config::new(id, id.0), Options::default());
+    let node = Node::start(config, options, Nothing, storage, transport.sender(), logger).unwrap();
+    transport.attach(node.handle());
+    node.handle().metrics().add(transport.statistics());
+    node
+}
+
 #[test]
 fn the_documentation_tells_of_each_metric_what_the_page_does() {
-    let network = MemNetwork::new();
-    let voters = [1, 2, 3].map(NodeId);
-    let nodes = voters.map(|id| start(&network, id, &voters));
+    let voters = [1, 2].map(NodeId);
+    let transports = voters.map(|node| {
+        let identity = Identity { cluster: 7, node, incarnation: 1_000 + node.0 };
+        let logger = Logger::root(Discard, o!());
+        TcpTransport::bind("127.0.0.1:0", identity, TcpOptions::default(), logger).unwrap()
+    });
+    transports[0].set_peer(voters[1], transports[1].local_address().to_string());
+    transports[1].set_peer(voters[0], transports[0].local_address().to_string());
+    let nodes: Vec<_> = voters
+        .iter()
+        .zip(&transports)
+        .map(|(id, transport)| start_over_tcp(*id, &voters, transport))
+        .collect();
     let handle = nodes[0].handle();
-    handle.campaign();
-    // Only a leader shows all of them.
-    let rendered =
-        page_with(&handle, |page| page.value("quorate_role", "role=\"leader\"") == Some(1.0)).metrics;
+    // Only a leader whose follower answers shows all of them.
+    let rendered = page_with(&handle, |page| {
+        if page.value("quorate_role", "role=\"leader\"") != Some(1.0) {
+            handle.campaign();
+        }
+        page.value("quorate_follower_lag_entries", "follower=\"n2\"").is_some()
+            && page.value("quorate_tcp_round_trip_seconds", "peer=\"n2\"").is_some()
+    });
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
     let documented = Metric::of_table(&std::fs::read_to_string(path).unwrap());
-    let rows: Vec<_> = rendered.iter().map(Metric::to_string).collect();
-    assert_eq!(documented, rendered, "let the table be:\n{}", rows.join("\n"));
+    let rows: Vec<_> = rendered.metrics.iter().map(Metric::to_string).collect();
+    assert_eq!(documented, rendered.metrics, "let the tables be:\n{}", rows.join("\n"));
 }
