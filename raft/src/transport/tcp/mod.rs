@@ -99,6 +99,7 @@ mod handshake;
 mod identity;
 mod incarnations;
 mod listener;
+mod metrics;
 mod options;
 mod peer;
 mod queue;
