@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use bytes::Bytes;
 use slog::{debug, info};
 
 use super::{
@@ -99,16 +100,12 @@ impl<S: StateMachine> Driver<S> {
         let (number, must_sync) = (ready.number, ready.must_sync);
         let messages = std::mem::take(&mut ready.messages_after_write);
         self.pending_writes.push(PendingWrite { number, must_sync, messages, restore });
-        if must_sync {
-            ready.hard_state = ready.hard_state.or(self.unwritten);
-            self.unwritten = None;
-            self.write_jobs.push(WriteJob::Write(ready));
-        } else if ready.hard_state.is_some() {
-            if self.spares_writes {
-                self.unwritten = ready.hard_state;
-            } else {
-                self.write_jobs.push(WriteJob::Write(ready));
-            }
+        let hard_state = ready.hard_state.or(self.unwritten.take());
+        if must_sync || (hard_state.is_some() && !self.spares_writes) {
+            self.write_jobs.push(WriteJob::Write(Ready { hard_state, ..ready }));
+        } else {
+            // A commit index that need not be durable can wait for what must be.
+            self.unwritten = hard_state;
         }
         // It may have nothing to wait for.
         self.finish_writes(0, transport)
@@ -143,7 +140,7 @@ impl<S: StateMachine> Driver<S> {
     }
 
     /// A snapshot from the leader is durable: it takes the place of the state machine.
-    fn hand_out_snapshot(&mut self, last: EntryId, data: bytes::Bytes) {
+    fn hand_out_snapshot(&mut self, last: EntryId, data: Bytes) {
         info!(self.logger, "a snapshot came from the leader -> restore the state machine"; "last" => %last);
         self.handed_out = last;
         let (leader, now) = (self.raw.leader(), self.counters.ticks);
