@@ -18,6 +18,7 @@ use crate::{
 
 mod clients;
 mod membership;
+mod pipelined;
 mod reads;
 mod snapshots;
 mod transfers;
