@@ -20,6 +20,8 @@ struct Schedule {
     random: Pcg64Mcg,
     nodes: Vec<Slow>,
     network: Vec<Envelope>,
+    /// Hears nobody, and nobody hears it.
+    cut_off: Option<NodeId>,
     commands: Vec<(String, Ticket<usize>)>,
     /// Each with how many commands were known to be applied when it was asked.
     queries: Vec<(usize, Ticket<Vec<String>>)>,
@@ -81,6 +83,7 @@ impl Schedule {
             random: Pcg64Mcg::seed_from_u64(seed),
             nodes: voters.map(slow).into(),
             network: Vec::new(),
+            cut_off: None,
             commands: Vec::new(),
             queries: Vec::new(),
             outcomes: Vec::new(),
@@ -89,6 +92,10 @@ impl Schedule {
 
     /// One thing happens, somewhere.
     fn step(&mut self) {
+        if self.random.random_range(0..400) == 0 {
+            self.cut_off =
+                [None, Some(NodeId(self.random.random_range(1..=3)))][self.random.random_range(0..2)];
+        }
         let (node, count) = (self.random.random_range(0..3), self.random.random_range(1..6));
         let chosen = self.random.random_range(0..100);
         let slow = &mut self.nodes[node];
@@ -112,7 +119,7 @@ impl Schedule {
         let position = self.random.random_range(0..self.network.len());
         let envelope = self.network.swap_remove(position);
         let fate = self.random.random_range(0..40);
-        if fate == 0 {
+        if fate == 0 || [envelope.from, envelope.to].map(Some).contains(&self.cut_off) {
             return;
         }
         if fate == 1 {
