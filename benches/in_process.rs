@@ -80,18 +80,22 @@ impl StorageWriter for SlowDisk {
 }
 
 fn main() {
+    let chosen: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     println!("{:<12} {:>11} {:>11} {:>9} {:>9}", "", "outstanding", "commits/s", "p50", "p99");
     let in_line = Options::default();
-    let mut on_a_thread = in_line.clone();
-    on_a_thread.apply_in_line = false;
+    let mut with_applier = in_line.clone();
+    with_applier.apply_in_line = false;
     for outstanding in [1, 64, 1_024] {
-        report("memory", outstanding, &in_line, |voters| MemStorage::with_voters(voters));
-    }
-    for outstanding in [1, 64, 1_024] {
-        report("applier", outstanding, &on_a_thread, |voters| MemStorage::with_voters(voters));
-    }
-    for outstanding in [1, 64, 1_024] {
-        report("slow disk", outstanding, &in_line, |voters| SlowDisk(MemStorage::with_voters(voters)));
+        if is_chosen("in-line") {
+            report("in-line", outstanding, &in_line, |voters| MemStorage::with_voters(voters));
+        }
+        if is_chosen("applier") {
+            report("applier", outstanding, &with_applier, |voters| MemStorage::with_voters(voters));
+        }
+        if is_chosen("slow-disk") {
+            report("slow-disk", outstanding, &in_line, |voters| SlowDisk(MemStorage::with_voters(voters)));
+        }
     }
 }
 
