@@ -31,7 +31,7 @@ pub use consensus::*;
 #[cfg(feature = "runtime")]
 pub use runtime::{Handle, Node, Options, Outcome, Ticket};
 #[cfg(feature = "runtime")]
-pub use state_machine::{RestoreError, StateMachine};
+pub use state_machine::{RestoreError, SnapshotWriter, StateMachine};
 #[cfg(feature = "runtime")]
 pub use storage::{MemStorage, SnapshotSaver, StorageWriter};
 #[cfg(feature = "runtime")]

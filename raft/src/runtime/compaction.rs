@@ -2,10 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bytes::Bytes;
-
 use super::error::panic_message;
-use crate::consensus::{EntryId, LogIndex, Membership, Snapshot};
+use crate::{
+    consensus::{EntryId, LogIndex, Membership, Snapshot},
+    state_machine::SnapshotWriter,
+    storage::SnapshotSaver,
+};
 
 /// When the next snapshot of the state machine is due. One is made at a time.
 pub(super) struct Compaction {
@@ -21,7 +23,8 @@ pub(super) struct Compaction {
 pub struct SnapshotTask {
     last: EntryId,
     membership: Membership,
-    serialize: Box<dyn FnOnce() -> Bytes + Send>,
+    write: SnapshotWriter,
+    saver: Box<dyn SnapshotSaver>,
 }
 
 /// What became of a [`SnapshotTask`]; goes back to the [`Driver`](super::Driver).
@@ -72,17 +75,18 @@ impl SnapshotTask {
     pub(super) fn new(
         last: EntryId,
         membership: Membership,
-        serialize: Box<dyn FnOnce() -> Bytes + Send>,
+        write: SnapshotWriter,
+        saver: Box<dyn SnapshotSaver>,
     ) -> Self {
-        Self { last, membership, serialize }
+        Self { last, membership, write, saver }
     }
 
-    /// Makes the snapshot. Takes as long as the state machine takes; a panic of it is part of the result.
+    /// Makes the snapshot, and saves it. Takes as long as the state machine and the disk take; a panic of it is part of the result.
     #[must_use]
     pub fn run(self) -> SnapshotMade {
-        let Self { last, membership, serialize } = self;
-        let result = match catch_unwind(AssertUnwindSafe(serialize)) {
-            Ok(data) => Ok(Snapshot { last, membership, data }),
+        let Self { last, membership, write, saver } = self;
+        let result = match catch_unwind(AssertUnwindSafe(|| saver.save(last, membership, write))) {
+            Ok(saved) => saved.map_err(|error| error.to_string()),
             Err(payload) => Err(format!("the state machine panicked: {}", panic_message(&*payload))),
         };
         SnapshotMade { result }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     consensus::{
         Config, EntryId, Envelope, LogIndex, NodeId, Proposed, RawNode, ReadError, StepError, Storage,
+        StorageError,
     },
     state_machine::StateMachine,
     storage::StorageWriter,
@@ -88,7 +89,8 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         if let Some(snapshot) = storage.snapshot()? {
             kept = snapshot.last.index;
             if config.applied < kept {
-                state_machine.restore(&snapshot.data)?;
+                let mut contents = snapshot.data.open().map_err(StorageError::Io)?;
+                state_machine.restore(&mut *contents)?;
                 config.applied = kept;
             }
         }
@@ -252,11 +254,12 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
             return;
         }
         self.running = Part::StateMachine;
-        let serialize = self.state_machine.snapshot();
+        let write = self.state_machine.snapshot();
         self.running = Part::Core;
         debug!(self.logger, "the log has grown enough -> make a snapshot"; "last" => %self.applied);
         let membership = self.raw.status().membership;
-        self.snapshot_task = Some(SnapshotTask::new(self.applied, membership, serialize));
+        let saver = self.storage.snapshot_saver();
+        self.snapshot_task = Some(SnapshotTask::new(self.applied, membership, write, saver));
     }
 
     /// A snapshot to be made, if one is due. Its result must come back: until then no other is begun.

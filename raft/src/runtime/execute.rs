@@ -8,7 +8,7 @@ use super::{
     outcome::Outcome,
 };
 use crate::{
-    consensus::{EntryKind, Envelope, Ready, Snapshot},
+    consensus::{EntryKind, Envelope, Ready, Snapshot, StorageError},
     state_machine::StateMachine,
     storage::StorageWriter,
     transport::Transport,
@@ -77,8 +77,9 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StopReason> {
         let last = snapshot.last;
         info!(self.logger, "a snapshot came from the leader -> restore the state machine"; "last" => %last);
+        let mut contents = snapshot.data.open().map_err(StorageError::Io)?;
         self.running = Part::StateMachine;
-        self.state_machine.restore(&snapshot.data)?;
+        self.state_machine.restore(&mut *contents)?;
         self.running = Part::Core;
         self.applied = last;
         self.counters.snapshots_restored += 1;

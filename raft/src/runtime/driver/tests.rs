@@ -11,6 +11,7 @@ use slog::{Discard, o};
 
 use super::*;
 use crate::{
+    SnapshotWriter,
     consensus::{LogIndex, Message, NodeId, RoleKind, Term},
     runtime::{Ticket, UnknownReason, journal::Journal},
     storage::MemStorage,
@@ -289,7 +290,7 @@ fn a_node_starts_again_from_its_snapshot() {
 #[test]
 fn a_snapshot_that_panics_is_counted_and_the_next_is_made() {
     let mut cluster = Cluster::new(1, &Options { compact_after_bytes: 50, ..options() });
-    let fail = || -> Bytes { panic!("no memory") };
+    let fail: SnapshotWriter = Box::new(|_| panic!("no memory"));
     for _ in 0..2 {
         cluster.propose(1, "x").on_done(drop);
         cluster.settle();
@@ -300,7 +301,8 @@ fn a_snapshot_that_panics_is_counted_and_the_next_is_made() {
     let task = cluster.node(1).take_snapshot_task().unwrap();
     drop(task);
     let membership = cluster.node(1).status().core.membership;
-    let task = SnapshotTask::new(EntryId::new(1, 3), membership, Box::new(fail));
+    let saver = cluster.node(1).storage.snapshot_saver();
+    let task = SnapshotTask::new(EntryId::new(1, 3), membership, fail, saver);
     cluster.node(1).on_snapshot_made(task.run());
     assert_eq!(cluster.node(1).counters.snapshots_failed, 1);
     for _ in 0..4 {
