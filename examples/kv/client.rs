@@ -163,7 +163,7 @@ impl Request {
         match self {
             Self::Get { .. } | Self::List { .. } | Self::Watch(_) => true,
             Self::Status | Self::Metrics | Self::Digest => true,
-            Self::Write(_) | Self::Transfer { .. } => false,
+            Self::Write(_) | Self::OpenSession | Self::Once { .. } | Self::Transfer { .. } => false,
             Self::AddVoter { .. } | Self::AddLearner { .. } | Self::Remove { .. } | Self::Replace { .. } => false,
         }
     }

@@ -42,6 +42,18 @@ pub enum Request {
     },
     /// A change. Answered by [`Answer::Written`] or [`Answer::NotSwapped`].
     Write(Write),
+    /// Opens a session, in which each write takes effect once however often it is sent. Answered by [`Answer::Opened`].
+    OpenSession,
+    /// A change that takes effect once. Answered as [`Write`](Self::Write), the same each time; or by
+    /// [`Answer::SessionEnded`].
+    Once {
+        /// The session.
+        session: u64,
+        /// The number of the change in this session, from 1 on. All before it must have been answered.
+        sequence: u64,
+        /// What is to change.
+        write: Write,
+    },
     /// What some keys hold, and their changes from then on, each once and none left out. Answered by
     /// [`Answer::Entries`] until one says that there are no more, then by an [`Answer::Change`] for each change, and
     /// now and then by [`Answer::NoChange`].
@@ -163,6 +175,13 @@ pub enum Answer {
         /// What it holds.
         value: Option<String>,
     },
+    /// A session is open.
+    Opened {
+        /// Its id.
+        session: u64,
+    },
+    /// There is no such session any more: it was silent for too long. Whether the change was made is not known.
+    SessionEnded,
     /// A key has changed.
     Change(Change),
     /// Nothing has changed for a while. The connection lives.

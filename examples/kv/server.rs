@@ -176,6 +176,10 @@ impl Server {
         }
     }
 
+    fn metrics(&self) -> String {
+        String::new()
+    }
+
     fn watch(&self, pattern: Pattern, stream: &mut TcpStream) -> io::Result<()> {
         let mut watching = None;
         let ticket = self.handle.query_at(Query::Watch(pattern), runtime::Consistency::Linearizable);

@@ -2,13 +2,14 @@
 
 use std::{
     collections::BTreeMap,
+    io::{BufReader, BufWriter, Read, Write as _},
     ops::Bound::{Excluded, Included, Unbounded},
     sync::Arc,
 };
 
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
-use quorate::{LogIndex, RestoreError, StateMachine};
+use quorate::{LogIndex, RestoreError, SnapshotWriter, StateMachine};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -211,13 +212,17 @@ impl StateMachine for Store {
     }
 
     /// Shares the state; the first command after it copies that, if the snapshot is still being written then.
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let state = Arc::clone(&self.state);
-        Box::new(move || serde_json::to_vec(&*state).unwrap_or_default().into())
+        Box::new(move |output| {
+            let mut output = BufWriter::new(output);
+            serde_json::to_writer(&mut output, &*state)?;
+            output.flush()
+        })
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        let state: State = serde_json::from_slice(snapshot).map_err(RestoreError::new)?;
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        let state: State = serde_json::from_reader(BufReader::new(snapshot)).map_err(RestoreError::new)?;
         for (node, address) in &state.addresses {
             self.address_book.learn(*node, address.as_deref());
         }
