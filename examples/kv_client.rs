@@ -39,18 +39,18 @@ struct InputLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show what a key holds.
+    /// Show what a key holds: as of now, or as --consistency says (linearizable, lease, local).
     Get {
         key: String,
-        #[command(flatten)]
-        currency: Currency,
+        #[arg(long, default_value = "linearizable")]
+        consistency: Consistency,
     },
     /// Show all keys that begin like this.
     List {
         #[arg(default_value = "")]
         prefix: String,
-        #[command(flatten)]
-        currency: Currency,
+        #[arg(long, default_value = "linearizable")]
+        consistency: Consistency,
     },
     /// Set a key.
     Put { key: String, value: String },
@@ -87,17 +87,6 @@ enum Command {
     Transfer { to: u64 },
 }
 
-/// How current an answer must be; by default it knows all that was answered before.
-#[derive(clap::Args, Clone, Copy)]
-struct Currency {
-    /// What the server happens to know.
-    #[arg(long)]
-    local: bool,
-    /// From the leader's lease.
-    #[arg(long, conflicts_with = "local")]
-    lease: bool,
-}
-
 fn main() -> ExitCode {
     let flags = CommandLine::parse();
     let client = Client::new(flags.servers);
@@ -120,7 +109,7 @@ impl Console {
         let is_terminal = io::stdin().is_terminal();
         let prompt = || {
             if is_terminal {
-                print!("n{}> ", self.client.at());
+                print!("> ");
                 // Without a prompt the line is read all the same.
                 let _shown = io::stdout().flush();
             }
@@ -128,13 +117,14 @@ impl Console {
         prompt();
         let mut succeeded = true;
         for line in io::stdin().lock().lines().map_while(Result::ok) {
-            let words = line.split_whitespace();
-            if words.clone().next().is_some() {
+            let words: Vec<_> = line.split_whitespace().collect();
+            if !words.is_empty() {
                 succeeded &= match InputLine::try_parse_from(words) {
                     Ok(line) => self.carry_out(line.command),
                     Err(usage) => usage.print().is_ok() && !usage.use_stderr(),
                 };
             }
+            prompt();
         }
         succeeded
     }
@@ -142,8 +132,8 @@ impl Console {
     /// Whether it was done.
     fn carry_out(&mut self, command: Command) -> bool {
         match command {
-            Command::Get { key, currency } => self.ask(&Request::Get { key, consistency: currency.into() }),
-            Command::List { prefix, currency } => self.list(&prefix, currency.into()),
+            Command::Get { key, consistency } => self.ask(&Request::Get { key, consistency }),
+            Command::List { prefix, consistency } => self.list(&prefix, consistency),
             Command::Put { key, value } => self.write(Write::Put { key, value }),
             Command::Cas { key, from, to, absent: _ } => self.write(Write::Cas { key, from, to }),
             Command::Delete { key } => self.write(Write::Delete { key }),
@@ -159,4 +149,60 @@ impl Console {
             Command::Transfer { to } => self.ask(&Request::Transfer { to }),
         }
     }
+
+    fn ask(&mut self, request: &Request) -> bool {
+        let answer = self.client.call(request, self.patience);
+        show(&answer)
+    }
+
+    /// Asks that server alone, or else the one at hand.
+    fn ask_at(&mut self, server: Option<u64>, request: &Request) -> bool {
+        if let Some(server) = server {
+            self.client.move_to(server);
+        }
+        let answer = self.client.attempt(request);
+        show(&answer)
+    }
+
+    /// Page by page.
+    fn list(&mut self, prefix: &str, consistency: Consistency) -> bool {
+        let mut after = None;
+        loop {
+            let request = Request::List { prefix: prefix.to_owned(), after, consistency };
+            let answer = self.client.call(&request, self.patience);
+            let is_shown = show(&answer);
+            let Answer::Entries { entries, more: true } = answer else { return is_shown };
+            after = entries.into_iter().next_back().map(|(key, _)| key);
+        }
+    }
+
+    fn write(&mut self, write: Write) -> bool {
+        let answer = self.client.write_once(write, self.patience);
+        show(&answer)
+    }
+
+    fn watch(&mut self, pattern: Pattern) -> bool {
+        match self.client.watch(pattern) {
+            Err(error) => {
+                println!("no server can be watched: {error}");
+                false
+            }
+            Ok(answers) => answers.fold(true, |_, answer| match answer {
+                Ok(answer) => show(&answer),
+                Err(error) => {
+                    println!("the server fell silent: {error}");
+                    false
+                }
+            }),
+        }
+    }
+}
+
+/// Prints an answer; whether it is what was asked for.
+fn show(answer: &Answer) -> bool {
+    let words = answer.to_string();
+    if !words.is_empty() {
+        println!("{words}");
+    }
+    answer.is_success()
 }

@@ -18,7 +18,7 @@ use clap::{Parser, ValueEnum};
 use kv::{Addresses, Server, Store, broken::AcknowledgesEarly, store::AddressBook};
 use quorate::{
     Config, DiskOptions, DiskStorage, Membership, Node, NodeId, Options, StorageWriter, TcpOptions,
-    TcpTransport, runtime::StartError, transport::tcp::Identity,
+    TcpTransport, runtime::StartError, sessions::Sessions, transport::tcp::Identity,
 };
 use slog::{Drain as _, LevelFilter, Logger, error, info, o};
 
@@ -108,7 +108,8 @@ fn run(flags: &CommandLine, logger: &Logger) -> Result<(), Box<dyn Error>> {
     let peers = Peers { id: flags.id, transport: transport.clone() };
     flags.peers.0.iter().for_each(|(id, address)| peers.learn(*id, Some(address)));
 
-    let store = Store::new(Box::new(peers));
+    // Writes of a client take effect once, however often it must send them.
+    let store = Sessions::new(Store::new(Box::new(peers)));
     let node = match flags.broken {
         Some(Fault::AcknowledgeEarly) => start(flags, store, AcknowledgesEarly::new(storage), &transport, logger),
         Some(Fault::ForgetLog) | None => start(flags, store, storage, &transport, logger),
@@ -130,11 +131,11 @@ fn run(flags: &CommandLine, logger: &Logger) -> Result<(), Box<dyn Error>> {
 
 fn start(
     flags: &CommandLine,
-    store: Store,
+    store: Sessions<Store>,
     storage: impl StorageWriter + 'static,
     transport: &TcpTransport,
     logger: &Logger,
-) -> Result<Node<Store>, StartError> {
+) -> Result<Node<Sessions<Store>>, StartError> {
     // Two servers, and two lives of one, need different seeds; the standard library seeds its tables from the system.
     let mut config = Config::new(NodeId(flags.id), RandomState::new().hash_one(flags.id));
     config.lease_reads = flags.lease_reads;

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     addresses::Addresses,
     lines::{self, ANSWER_BYTES_MAX, Line},
-    protocol::{Answer, Pattern, Request},
+    protocol::{Answer, Pattern, Request, Write},
 };
 
 /// How long a server may take to accept a connection.
@@ -26,6 +26,13 @@ pub struct Client {
     at: u64,
     connection: Option<BufReader<TcpStream>>,
     answer_patience: Duration,
+    session: Option<Session>,
+}
+
+/// A session that this client has opened, and the number of its next write.
+struct Session {
+    id: u64,
+    sequence: u64,
 }
 
 impl Client {
@@ -33,7 +40,7 @@ impl Client {
     #[must_use]
     pub fn new(servers: Addresses) -> Self {
         let at = servers.after(0).unwrap_or_default();
-        Self { servers, at, connection: None, answer_patience: Duration::from_secs(10) }
+        Self { servers, at, connection: None, answer_patience: Duration::from_secs(10), session: None }
     }
 
     /// How long a server may take for an answer, until it is taken for lost. Default: 10 s.
@@ -60,19 +67,64 @@ impl Client {
     /// Asks until there is an answer that asking again would not better, or `patience` is over.
     ///
     /// A refusal is followed to the leader. What was surely not done is asked again; what may have been done only if
-    /// doing it twice does no harm, as with reads. So an [`Answer::Unknown`] to a write stays one.
+    /// doing it twice does no harm, as with reads. So an [`Answer::Unknown`] to a write stays one:
+    /// [`write_once`](Self::write_once) ends that doubt.
     pub fn call(&mut self, request: &Request, patience: Duration) -> Answer {
         let deadline = Instant::now() + patience;
+        self.insist(request, deadline, request.is_read())
+    }
+
+    /// Makes a change, and asks until it is known to be made, at most for `patience`. However often that is, it takes
+    /// effect once: the write has a number in a session, which is opened for the first of them.
+    pub fn write_once(&mut self, write: Write, patience: Duration) -> Answer {
+        let deadline = Instant::now() + patience;
+        loop {
+            let Session { id, sequence } = match self.take_session(deadline) {
+                Ok(session) => session,
+                Err(answer) => return answer,
+            };
+            let request = Request::Once { session: id, sequence, write: write.clone() };
+            match self.insist(&request, deadline, true) {
+                // It has ended before this write -> nothing was done, and another session can be opened.
+                Answer::SessionEnded => {}
+                answer => {
+                    // If it is not answered it is given up: no later write is made before it, or after it was made.
+                    self.session = Some(Session { id, sequence: sequence + 1 });
+                    return answer;
+                }
+            }
+        }
+    }
+
+    /// The session, or a new one. Two may be opened if nothing is heard of the first, which ends by itself.
+    fn take_session(&mut self, deadline: Instant) -> Result<Session, Answer> {
+        match self.session.take() {
+            Some(session) => Ok(session),
+            None => match self.insist(&Request::OpenSession, deadline, true) {
+                Answer::Opened { session } => Ok(Session { id: session, sequence: 1 }),
+                // The session is in doubt, not the write.
+                Answer::Unknown { reason } => Err(Answer::Refused { reason, retry: true, leader: None }),
+                answer => Err(answer),
+            },
+        }
+    }
+
+    /// Asks again and again, also when it is not known whether it was done if that `does_no_harm`.
+    fn insist(&mut self, request: &Request, deadline: Instant, does_no_harm: bool) -> Answer {
         let mut back_off = BACK_OFF.0;
+        let mut doubt = None;
         loop {
             let answer = self.attempt(request);
             let again = match &answer {
                 Answer::Refused { retry, .. } => *retry,
-                Answer::Unknown { .. } => request.is_read(),
+                Answer::Unknown { .. } => does_no_harm,
                 _ => false,
             };
+            if let Answer::Unknown { reason } = &answer {
+                doubt = Some(reason.clone());
+            }
             if !again || Instant::now() + back_off > deadline {
-                return answer;
+                return in_doubt(answer, doubt.filter(|_| !request.is_read()));
             }
             thread::sleep(back_off);
             back_off = (back_off * 2).min(BACK_OFF.1);
@@ -166,6 +218,14 @@ impl Request {
             Self::Write(_) | Self::OpenSession | Self::Once { .. } | Self::Transfer { .. } => false,
             Self::AddVoter { .. } | Self::AddLearner { .. } | Self::Remove { .. } | Self::Replace { .. } => false,
         }
+    }
+}
+
+/// What was refused in the end may have been done by an earlier attempt.
+fn in_doubt(answer: Answer, doubt: Option<String>) -> Answer {
+    match (&answer, doubt) {
+        (Answer::Refused { .. } | Answer::SessionEnded, Some(reason)) => Answer::Unknown { reason },
+        _ => answer,
     }
 }
 

@@ -9,9 +9,10 @@
 //! 4. [`client`]: asks, follows the leader, and knows when it is safe to ask again.
 //! 5. [`processes`]: runs `kv_server` as child processes, to kill them and start them again.
 //!
-//! [`lines`], [`addresses`] and [`watchers`] are what these are made of.
+//! [`lines`], [`addresses`] and [`watchers`] are what these are made of; [`broken`] is for tests of tests.
 
 pub mod addresses;
+pub mod broken;
 pub mod client;
 pub mod lines;
 pub mod processes;
@@ -19,6 +20,7 @@ pub mod protocol;
 pub mod server;
 pub mod store;
 pub mod watchers;
+mod words;
 
 pub use addresses::Addresses;
 pub use client::Client;

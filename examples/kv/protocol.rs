@@ -12,7 +12,7 @@
 //! {"get":{}}                                          -> {"malformed":{"reason":"missing field `key` …"}}
 //! ```
 
-use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,7 @@ pub enum Request {
     Once {
         /// The session.
         session: u64,
-        /// The number of the change in this session, from 1 on. All before it must have been answered.
+        /// The number of the change in this session, from 1 on. All before it were answered, or are given up.
         sequence: u64,
         /// What is to change.
         write: Write,
@@ -263,6 +263,24 @@ pub struct Status {
     pub membership: String,
 }
 
+/// A word that names no [`Consistency`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("write `linearizable`, `lease`, or `local`")]
+pub struct ConsistencyError;
+
+impl FromStr for Consistency {
+    type Err = ConsistencyError;
+
+    fn from_str(word: &str) -> Result<Self, ConsistencyError> {
+        match word {
+            "linearizable" => Ok(Self::Linearizable),
+            "lease" => Ok(Self::Lease),
+            "local" => Ok(Self::Local),
+            _ => Err(ConsistencyError),
+        }
+    }
+}
+
 impl Pattern {
     /// Whether it is about this key.
     #[must_use]
@@ -281,18 +299,6 @@ impl Write {
         match self {
             Self::Put { key, .. } | Self::Cas { key, .. } | Self::Delete { key } => key,
         }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "n{} is {} in term {}, ", self.node, self.role, self.term)?;
-        match self.leader {
-            Some(leader) => writeln!(f, "n{leader} leads")?,
-            None => writeln!(f, "no leader is known")?,
-        }
-        writeln!(f, "log: last {}, committed {}, applied {}", self.last, self.commit, self.applied)?;
-        f.write_str(&self.membership)
     }
 }
 

@@ -8,13 +8,14 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use quorate::{
-    Handle, Membership, NodeId, Outcome, Ticket,
+    Handle, LogIndex, Membership, NodeId, Outcome, Ticket,
     runtime::{self, RefusalReason},
+    sessions::{SessionCommand, SessionId, SessionOptions, SessionRefusal, SessionResponse, Sessions},
 };
 use slog::{Logger, info, warn};
 
@@ -39,7 +40,7 @@ const WATCH_SILENCE: Duration = Duration::from_secs(1);
 /// The client side of one server: a thread for each connection.
 #[derive(Clone)]
 pub struct Server {
-    handle: Handle<Store>,
+    handle: Handle<Sessions<Store>>,
     connections: Arc<AtomicUsize>,
     logger: Logger,
 }
@@ -47,7 +48,7 @@ pub struct Server {
 impl Server {
     /// Serves the node of this handle.
     #[must_use]
-    pub fn new(handle: Handle<Store>, logger: Logger) -> Self {
+    pub fn new(handle: Handle<Sessions<Store>>, logger: Logger) -> Self {
         Self { handle, connections: Arc::default(), logger }
     }
 
@@ -105,7 +106,9 @@ impl Server {
                 self.ask(Query::List { prefix, after }, consistency)
             }
             Request::Digest => self.ask(Query::Digest, Consistency::Local),
-            Request::Write(write) => self.write(write),
+            Request::Write(write) => self.propose(&Command::Write(write)),
+            Request::OpenSession => self.open_session(),
+            Request::Once { session, sequence, write } => self.write_once(session, sequence, write),
             Request::Status => Answer::Status(self.status()),
             Request::Metrics => Answer::Metrics { text: self.metrics() },
             Request::AddVoter { node, address } => {
@@ -135,14 +138,34 @@ impl Server {
         })
     }
 
-    fn write(&self, write: Write) -> Answer {
-        wait(self.handle.propose(Command::Write(write).encode()), written)
+    fn propose(&self, command: &Command) -> Answer {
+        self.propose_in(&SessionCommand::Plain(command.encode()))
+    }
+
+    fn open_session(&self) -> Answer {
+        self.propose_in(&SessionCommand::Open { time_ms: now_ms(), options: SessionOptions::default() })
+    }
+
+    /// The same number again gets the first answer, and changes nothing.
+    fn write_once(&self, session: u64, sequence: u64, write: Write) -> Answer {
+        self.propose_in(&SessionCommand::Apply {
+            session: SessionId(LogIndex(session)),
+            sequence,
+            // A client has one write under way at a time.
+            first_outstanding: sequence,
+            time_ms: now_ms(),
+            command: Command::Write(write).encode(),
+        })
+    }
+
+    fn propose_in(&self, command: &SessionCommand) -> Answer {
+        wait(self.handle.propose(command.encode()), applied)
     }
 
     /// Tells all servers where `node` is, then does what makes it a member.
     fn bring_in(&self, node: u64, address: String, operate: impl FnOnce() -> Ticket<Membership>) -> Answer {
         let command = Command::Address { node, address: Some(address) };
-        match wait(self.handle.propose(command.encode()), written) {
+        match self.propose(&command) {
             Answer::Written { .. } => wait(operate(), membership),
             other => other,
         }
@@ -157,7 +180,7 @@ impl Server {
     fn forget_if_done(&self, node: u64, answer: Answer) -> Answer {
         if matches!(answer, Answer::Membership { .. }) {
             let command = Command::Address { node, address: None };
-            let _forgotten = wait(self.handle.propose(command.encode()), written);
+            let _forgotten = self.propose(&command);
         }
         answer
     }
@@ -242,12 +265,24 @@ fn may_be_taken_later(reason: RefusalReason) -> bool {
     )
 }
 
-fn written(response: Response) -> Answer {
+fn applied(response: SessionResponse<Response>) -> Answer {
     match response {
-        Response::Written(index) => Answer::Written { index: index.0 },
-        Response::NotSwapped(value) => Answer::NotSwapped { value },
-        Response::Unreadable => refused("a server of another version does not understand it", false, None),
+        SessionResponse::Applied(Response::Written(index)) => Answer::Written { index },
+        SessionResponse::Applied(Response::NotSwapped(value)) => Answer::NotSwapped { value },
+        SessionResponse::Opened(session) => Answer::Opened { session: session.0.0 },
+        SessionResponse::Refused(SessionRefusal::Expired) => Answer::SessionEnded,
+        SessionResponse::Refused(refusal) => refused(&refusal.to_string(), false, None),
+        SessionResponse::Applied(Response::Unreadable) => {
+            refused("a server of another version does not understand it", false, None)
+        }
+        SessionResponse::KeptAlive | SessionResponse::Closed => Answer::Done,
     }
+}
+
+/// For the log's own time, by which sessions end.
+fn now_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what a ticket hands over")]

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
-use quorate::{LogIndex, RestoreError, SnapshotWriter, StateMachine};
+use quorate::{LogIndex, RestoreError, SnapshotWriter, StateMachine, sessions::StoredResponse};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -64,10 +64,10 @@ pub enum Command {
 }
 
 /// What became of a command.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub enum Response {
     /// It was carried out, and stands there in the log.
-    Written(LogIndex),
+    Written(u64),
     /// The key held this, and not what was expected.
     NotSwapped(Option<String>),
     /// It is no command: servers of different versions are in the cluster.
@@ -130,7 +130,7 @@ impl Store {
             Command::Address { node, address } => {
                 self.address_book.learn(node, address.as_deref());
                 Arc::make_mut(&mut self.state).addresses.insert(node, address);
-                Response::Written(index)
+                Response::Written(index.0)
             }
         }
     }
@@ -142,7 +142,18 @@ impl Store {
             Some(value) => entries.insert(key, value),
             None => entries.remove(&key),
         };
-        Response::Written(index)
+        Response::Written(index.0)
+    }
+}
+
+/// Kept in sessions, for clients that ask again.
+impl StoredResponse for Response {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(serde_json::to_vec(self).unwrap_or_default());
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, RestoreError> {
+        serde_json::from_slice(&bytes).map_err(RestoreError::new)
     }
 }
 
