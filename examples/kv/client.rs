@@ -167,7 +167,10 @@ impl Client {
     ///
     /// # Errors
     /// The server cannot be reached; the next one is asked next.
-    pub fn watch(&mut self, pattern: Pattern) -> io::Result<impl Iterator<Item = io::Result<Answer>> + use<>> {
+    pub fn watch(
+        &mut self,
+        pattern: Pattern,
+    ) -> io::Result<impl Iterator<Item = io::Result<Answer>> + use<>> {
         self.connection = None;
         let begun = self.connect().and_then(|mut connection| {
             lines::write(connection.get_mut(), &Request::Watch(pattern))?;
@@ -180,10 +183,7 @@ impl Client {
                 return None;
             }
             let answer = read_answer(&mut connection);
-            is_over = !matches!(
-                answer,
-                Ok(Answer::Entries { .. } | Answer::Change(_) | Answer::NoChange)
-            );
+            is_over = !matches!(answer, Ok(Answer::Entries { .. } | Answer::Change(_) | Answer::NoChange));
             Some(answer)
         }))
     }
@@ -216,7 +216,9 @@ impl Request {
             Self::Get { .. } | Self::List { .. } | Self::Watch(_) => true,
             Self::Status | Self::Metrics | Self::Digest => true,
             Self::Write(_) | Self::OpenSession | Self::Once { .. } | Self::Transfer { .. } => false,
-            Self::AddVoter { .. } | Self::AddLearner { .. } | Self::Remove { .. } | Self::Replace { .. } => false,
+            Self::AddVoter { .. } | Self::AddLearner { .. } | Self::Remove { .. } | Self::Replace { .. } => {
+                false
+            }
         }
     }
 }

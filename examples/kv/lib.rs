@@ -26,3 +26,6 @@ pub use addresses::Addresses;
 pub use client::Client;
 pub use server::Server;
 pub use store::Store;
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,12 @@ impl Processes {
     ///
     /// # Errors
     /// [`ProcessError::NoPorts`].
-    pub fn new(binary: PathBuf, directory: PathBuf, count: u64, flags: Vec<String>) -> Result<Self, ProcessError> {
+    pub fn new(
+        binary: PathBuf,
+        directory: PathBuf,
+        count: u64,
+        flags: Vec<String>,
+    ) -> Result<Self, ProcessError> {
         let mut ports = free_ports();
         let mut addresses = || -> Result<Addresses, ProcessError> {
             let address = |id| Some((id, format!("127.0.0.1:{}", ports.next()?)));

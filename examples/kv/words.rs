@@ -35,7 +35,9 @@ impl fmt::Display for Answer {
             Self::SessionEnded => f.write_str("unknown: the session has ended; look whether it was done"),
             Self::Change(change) => change.fmt(f),
             Self::NoChange => Ok(()),
-            Self::WatchEnded => f.write_str("the watch has ended, for changes may have been missed: watch again"),
+            Self::WatchEnded => {
+                f.write_str("the watch has ended, for changes may have been missed: watch again")
+            }
             Self::Status(status) => status.fmt(f),
             Self::Metrics { text } => f.write_str(text.trim_end()),
             Self::Digest { index, digest } => write!(f, "{digest} (entry {index})"),

@@ -149,7 +149,9 @@ mod tests {
             let mut up: BTreeSet<u64> = (1..=nodes).collect();
             for step in Plan::draw(seed, 1, nodes).steps {
                 match step.deed {
-                    Deed::Kill(servers) => assert!(servers.iter().all(|id| up.remove(id)) && !servers.is_empty()),
+                    Deed::Kill(servers) => {
+                        assert!(servers.iter().all(|id| up.remove(id)) && !servers.is_empty())
+                    }
                     Deed::Start(servers) => assert!(servers.iter().all(|id| up.insert(*id))),
                 }
             }

@@ -47,7 +47,8 @@ pub fn run(options: &CommandLine, seed: u64, say: impl FnMut(&str)) -> Result<Re
         .map_err(|source| Error::Directory { source })?;
     let flags = server_flags(options);
     let processes = Processes::new(binary, directory.path().to_owned(), options.nodes, flags)?;
-    let writers = (1..=options.clients).map(|number| Writer::new(number, processes.clients(), seed)).collect();
+    let writers =
+        (1..=options.clients).map(|number| Writer::new(number, processes.clients(), seed)).collect();
     Run { options, seed, say, directory, processes, writers, report: Report::default() }.run()
 }
 
