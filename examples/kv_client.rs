@@ -182,19 +182,7 @@ impl Console {
     }
 
     fn watch(&mut self, pattern: Pattern) -> bool {
-        match self.client.watch(pattern) {
-            Err(error) => {
-                println!("no server can be watched: {error}");
-                false
-            }
-            Ok(answers) => answers.fold(true, |_, answer| match answer {
-                Ok(answer) => show(&answer),
-                Err(error) => {
-                    println!("the server fell silent: {error}");
-                    false
-                }
-            }),
-        }
+        self.client.watch(pattern).all(|answer| show(&answer))
     }
 }
 

@@ -158,34 +158,26 @@ impl Client {
                 self.connection = Some(connection);
                 answer
             }
-            Err(error) => Answer::Unknown { reason: format!("server {} fell silent: {error}", self.at) },
+            Err(error) => silent(self.at, &error),
         }
     }
 
-    /// Watches keys at the server at hand. Each item is an answer as [`Request::Watch`] describes; the watch ends with
-    /// [`Answer::WatchEnded`], a refusal, or the connection.
-    ///
-    /// # Errors
-    /// The server cannot be reached; the next one is asked next.
-    pub fn watch(
-        &mut self,
-        pattern: Pattern,
-    ) -> io::Result<impl Iterator<Item = io::Result<Answer>> + use<>> {
-        self.connection = None;
-        let begun = self.connect().and_then(|mut connection| {
-            lines::write(connection.get_mut(), &Request::Watch(pattern))?;
-            Ok(connection)
-        });
-        let mut connection = begun.inspect_err(|_| self.move_on())?;
-        let mut is_over = false;
-        Ok(std::iter::from_fn(move || {
-            if is_over {
-                return None;
+    /// Watches keys at the server at hand: answers as [`Request::Watch`] describes, and in the end why there are no
+    /// more.
+    pub fn watch(&mut self, pattern: Pattern) -> impl Iterator<Item = Answer> + use<> {
+        let mut first = Some(self.attempt(&Request::Watch(pattern)));
+        let mut connection = self.connection.take();
+        let at = self.at;
+        std::iter::from_fn(move || {
+            let answer = match first.take() {
+                Some(answer) => answer,
+                None => read_answer(connection.as_mut()?).unwrap_or_else(|error| silent(at, &error)),
+            };
+            if !matches!(answer, Answer::Entries { .. } | Answer::Change(_) | Answer::NoChange) {
+                connection = None;
             }
-            let answer = read_answer(&mut connection);
-            is_over = !matches!(answer, Ok(Answer::Entries { .. } | Answer::Change(_) | Answer::NoChange));
             Some(answer)
-        }))
+        })
     }
 
     fn move_on(&mut self) {
@@ -221,6 +213,10 @@ impl Request {
             }
         }
     }
+}
+
+fn silent(server: u64, error: &io::Error) -> Answer {
+    Answer::Unknown { reason: format!("server {server} fell silent: {error}") }
 }
 
 /// What was refused in the end may have been done by an earlier attempt.

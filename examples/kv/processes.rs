@@ -84,9 +84,10 @@ impl Processes {
         self.directory.join(format!("n{id}.log"))
     }
 
-    /// Those that run, as far as we have ended and started them.
-    pub fn running(&self) -> impl Iterator<Item = u64> + '_ {
-        self.running.keys().copied()
+    /// Whether server `id` was started and not killed since.
+    #[must_use]
+    pub fn is_running(&self, id: u64) -> bool {
+        self.running.contains_key(&id)
     }
 
     /// Starts server `id`, unless it runs.
@@ -94,7 +95,7 @@ impl Processes {
     /// # Errors
     /// [`ProcessError::Start`].
     pub fn start(&mut self, id: u64) -> Result<(), ProcessError> {
-        if self.running.contains_key(&id) {
+        if self.is_running(id) {
             return Ok(());
         }
         let failed = |path: &Path| {
@@ -143,7 +144,7 @@ impl Processes {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        let running: Vec<_> = self.running().collect();
+        let running: Vec<_> = self.running.keys().copied().collect();
         running.into_iter().for_each(|id| self.kill(id));
     }
 }
