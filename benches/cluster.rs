@@ -39,7 +39,7 @@ const FRAME_BYTES: usize = 512;
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let cluster = Cluster::start(directory.path())?;
-    let leader = cluster.leader();
+    let leader = cluster.leader()?;
     let mut disk = RawDisk::create(directory.path())?;
     let mut wire = RawWire::connect()?;
     let (mut syncs, mut round_trips) = (Vec::new(), Vec::new());
@@ -186,7 +186,11 @@ impl RawWire {
 }
 
 /// Three nodes in this process, as three processes would run them.
-struct Cluster(Vec<Node<Count>>);
+struct Cluster {
+    nodes: Vec<Node<Count>>,
+    /// As long as they are held, there is a network.
+    transports: Vec<TcpTransport>,
+}
 
 impl Cluster {
     fn start(directory: &Path) -> Result<Self, Box<dyn Error>> {
@@ -204,27 +208,31 @@ impl Cluster {
         }
         let addresses: Vec<_> =
             parts.iter().map(|(id, _, transport)| (*id, transport.local_address())).collect();
-        let start = |(id, storage, transport): (NodeId, DiskStorage, TcpTransport)| {
+        let mut cluster = Self { nodes: Vec::new(), transports: Vec::new() };
+        for (id, storage, transport) in parts {
             for (peer, address) in addresses.iter().filter(|(peer, _)| *peer != id) {
                 transport.set_peer(*peer, address.to_string());
             }
             let (config, options) = (Config::new(id, id.0), Options::default());
             let node = Node::start(config, options, Count(0), storage, transport.sender(), logger.clone())?;
             transport.attach(node.handle());
-            Ok(node)
-        };
-        parts.into_iter().map(start).collect::<Result<_, _>>().map(Self)
+            cluster.nodes.push(node);
+            cluster.transports.push(transport);
+        }
+        Ok(cluster)
     }
 
     /// Whoever is elected.
-    fn leader(&self) -> Handle<Count> {
-        loop {
-            let mut handles = self.0.iter().map(Node::handle);
+    fn leader(&self) -> Result<Handle<Count>, Box<dyn Error>> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            let mut handles = self.nodes.iter().map(Node::handle);
             if let Some(leader) = handles.find(|handle| handle.status().core.role == RoleKind::Leader) {
-                return leader;
+                return Ok(leader);
             }
             thread::sleep(Duration::from_millis(20));
         }
+        Err("nobody was elected: the machine is too busy for this bench".into())
     }
 }
 

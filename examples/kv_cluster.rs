@@ -19,7 +19,7 @@ use kv::{
     processes::{Processes, server_binary},
     protocol::{Answer, Consistency, Request, Status, Write},
 };
-use rand::{Rng, SeedableRng as _, seq::IteratorRandom as _};
+use rand::{Rng, SeedableRng as _, seq::SliceRandom as _};
 use rand_pcg::Pcg64;
 
 /// Servers that are killed and started again at random while clients write.
@@ -100,8 +100,10 @@ fn torment(
             } else {
                 // Mostly one, which the others survive; sometimes all, which their disks survive.
                 let is_one = chance.random_ratio(3, 4);
-                let victims = ids.iter().choose_multiple(&mut chance, if is_one { 1 } else { ids.len() });
-                victims.iter().for_each(|id| servers.kill(**id));
+                let mut victims = ids.to_vec();
+                victims.shuffle(&mut chance);
+                victims.truncate(if is_one { 1 } else { ids.len() });
+                victims.iter().for_each(|id| servers.kill(*id));
                 kills += victims.len();
                 table.news = if is_one { "one was killed" } else { "all were killed" };
             }
