@@ -94,18 +94,15 @@ fn a_snapshot_and_a_restart_keep_the_membership() {
     while cluster.node(1).counters.snapshots_made == 0 {
         cluster.propose(1, "x").on_done(drop);
         cluster.settle();
-        if let Some(task) = cluster.node(1).take_snapshot_task() {
-            cluster.node(1).on_snapshot_made(task.run());
-        }
+        cluster.nodes[0].make_snapshot();
     }
     let again = node(NodeId(1), &cluster.storages[0], &options());
-    assert_eq!(again.status().core.membership.to_string(), "voters=[n1 n2]");
+    assert_eq!(again.driver.status().core.membership.to_string(), "voters=[n1 n2]");
 
     // Node 2 has no snapshot: its log tells.
-    let config = Config { applied: cluster.node(2).applied.index, ..Config::new(NodeId(2), 7) };
-    let (storage, logger) = (cluster.storages[1].clone(), Logger::root(Discard, o!()));
-    let durable = Driver::new(config, options(), Journal::default(), storage, logger).unwrap();
-    assert_eq!(durable.status().core.membership.to_string(), "voters=[n1 n2]");
+    let config = Config { applied: cluster.node(2).applied, ..Config::new(NodeId(2), 7) };
+    let durable = Member::new(config, &cluster.storages[1], &options());
+    assert_eq!(durable.driver.status().core.membership.to_string(), "voters=[n1 n2]");
 }
 
 #[test]
