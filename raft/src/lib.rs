@@ -40,7 +40,7 @@ pub use state_machine::{RestoreError, SnapshotWriter, StateMachine};
 #[cfg(feature = "runtime")]
 pub use storage::{MemStorage, SnapshotSaver, StorageWriter};
 #[cfg(feature = "runtime")]
-pub use transport::{Inbox, MemNetwork, Transport};
+pub use transport::{Inbox, MemNetwork, TcpOptions, TcpTransport, Transport};
 
 /// The README's loop compiles.
 #[cfg(doctest)]
