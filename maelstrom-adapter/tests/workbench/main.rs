@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start a process fails")]
 
+mod kills;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -146,6 +148,7 @@ fn what_cannot_be_run_says_what_to_do() {
         (format!("--bin {}", directory.display()), "no executable file"),
         (format!("--bin {}", node.display()), "no license"),
         ("--nemesis partition --node-count 1".to_owned(), "2 or more"),
+        (format!("--nemesis kill --bin {TEST_NODE}"), "--data-dir-flag=--data-dir"),
         ("--concurrency many".to_owned(), "4n"),
     ];
     for (arguments, advice) in mistakes {
