@@ -33,7 +33,10 @@ pub use runtime::{Handle, Node, Options, Outcome, Ticket};
 #[cfg(feature = "runtime")]
 pub use state_machine::{RestoreError, SnapshotWriter, StateMachine};
 #[cfg(feature = "runtime")]
-pub use storage::{MemStorage, SnapshotSaver, StorageWriter};
+pub use storage::{
+    MemStorage, SnapshotSaver, StorageWriter,
+    disk::{DiskOptions, DiskStorage},
+};
 #[cfg(feature = "runtime")]
 pub use transport::{Inbox, MemNetwork, Transport};
 
