@@ -97,6 +97,7 @@
 //! | a request without `msg_id`, a reply, a line for another node, or one that is no message | a line in the log |
 
 mod cluster;
+mod data_directory;
 mod lines;
 mod message;
 mod options;
@@ -104,6 +105,7 @@ mod outbox;
 mod peers;
 mod reply;
 mod server;
+mod unsynced;
 mod workload;
 
 use std::io::{self, Read, Write};

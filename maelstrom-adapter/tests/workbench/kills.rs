@@ -1,6 +1,6 @@
 //! Nodes that are killed and started again: those that remember, those that forget, those that do not come back.
 
-use crate::{INIT_OK, TEST_NODE, directory, script, verdict, workbench};
+use crate::{INIT_OK, LIN_KV, TEST_NODE, directory, script, verdict, workbench};
 
 const KILLS: &str = "--node-count 3 --concurrency 4n --rate 400 --latency 2 --nemesis kill --nemesis-interval 0.5 \
      --data-dir-flag=--data-dir";
@@ -42,6 +42,22 @@ fn nodes_that_forget_when_they_are_killed_are_found_out() {
         });
         assert!(is_caught, "{bug} passes as correct");
     }
+}
+
+#[test]
+fn lin_kv_remembers_in_its_directory_and_is_found_out_without_one() {
+    let directory = directory("lin-kv");
+    let faults = "--nemesis partition,pause --nemesis-interval 1 --time-limit 8";
+    let output = workbench(&directory, &format!("{KILLS} {faults} --bin {LIN_KV}"));
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(verdict(&output).starts_with("verdict: valid"), "{report}");
+
+    let forgetful = script(&directory, &format!("exec {LIN_KV} --log-level warning"));
+    let is_caught = (1..=5).any(|seed| {
+        let arguments = format!("{KILLS} --bin {} --time-limit 4 --seed {seed}", forgetful.display());
+        verdict(&workbench(&directory, &arguments)).starts_with("verdict: INVALID key")
+    });
+    assert!(is_caught, "a log in memory passes as durable");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const WORKBENCH: &str = env!("CARGO_BIN_EXE_workbench");
+const LIN_KV: &str = env!("CARGO_BIN_EXE_lin-kv");
 const TEST_NODE: &str = env!("CARGO_BIN_EXE_test-node");
 
 /// A directory of its own, since the workbench keeps its records in the current one.

@@ -248,7 +248,12 @@ pub(super) fn remove_older(shared: &Shared, in_force: Option<EntryId>) -> Result
 pub(super) struct DiskSaver(pub(super) std::sync::Arc<Shared>);
 
 impl SnapshotSaver for DiskSaver {
-    fn save(&self, last: EntryId, membership: Membership, write: crate::state_machine::SnapshotWriter) -> Result<Snapshot, StorageError> {
+    fn save(
+        &self,
+        last: EntryId,
+        membership: Membership,
+        write: crate::state_machine::SnapshotWriter,
+    ) -> Result<Snapshot, StorageError> {
         self.0.check()?;
         let mut data = Vec::new();
         write(&mut data).map_err(StorageError::from)?;
