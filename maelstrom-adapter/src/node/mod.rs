@@ -93,6 +93,7 @@
 //! | the command may have an effect: its leader was lost with it, the node stopped | error 13 |
 //! | a query that nobody could answer in time | error 11 |
 //! | a request before `init` | error 11 |
+//! | `init`, but the node's directory is in use, damaged, or that of another cluster | error 13 |
 //! | a second `init` | `init_ok` if it says the same as the first, else error 12 |
 //! | a request without `msg_id`, a reply, a line for another node, or one that is no message | a line in the log |
 

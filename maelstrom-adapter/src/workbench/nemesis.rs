@@ -167,10 +167,10 @@ impl Nemesis {
         (0..self.node_count).filter(|node| !is_dead(node)).collect()
     }
 
-    /// Ends all faults now: the steps that do so. None begins afterwards.
-    pub(super) fn end_all(&mut self) -> Vec<Step> {
+    /// Ends all faults now: those that were in force. None begins afterwards.
+    pub(super) fn end_all(&mut self) -> Vec<Fault> {
         let schedules = std::mem::take(&mut self.schedules);
-        schedules.into_iter().filter_map(|schedule| schedule.in_force).map(Step::End).collect()
+        schedules.into_iter().filter_map(|schedule| schedule.in_force).collect()
     }
 
     /// The faults in force, for people.
@@ -244,7 +244,7 @@ mod tests {
                         assert!(nodes.iter().all(|node| dead.contains(node)));
                         dead.retain(|node| !nodes.contains(node));
                     }
-                    other => panic!("{other:?} was not asked for"),
+                    Step::Begin(fault) | Step::End(fault) => panic!("{fault:?} was not asked for"),
                 }
             }
             assert_eq!(dead, [0; 0], "seed {seed}");

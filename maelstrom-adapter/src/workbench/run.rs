@@ -26,7 +26,7 @@ use super::cluster::Cluster;
 use super::console::Progress;
 use super::nemesis::{Fault, Nemesis, Step};
 use super::network::{Message, Network};
-use super::options::{RECOVERY, TestOptions};
+use super::options::{FaultKind, RECOVERY, TestOptions};
 use super::pipes::{Batch, FromNode, Speaker};
 use super::record::{Doubt, FaultRecord, Outcome, Record, RestartRecord, is_definite, nanoseconds};
 use super::wire::{Answer, Destination, INIT_CLIENT, Reply, Request, request_line};
@@ -154,12 +154,12 @@ impl Run<'_> {
     }
 
     fn finish(mut self, now: Instant) -> Finished {
-        for step in self.nemesis.end_all() {
-            match step {
-                // The run is over: nobody would talk to it.
-                Step::End(fault @ Fault::Kill { .. }) => self.note_end(&fault, now),
-                step => self.carry_out(step, now),
+        for fault in self.nemesis.end_all() {
+            // The run is over: nobody would talk to a node that is started now.
+            if fault.kind() != FaultKind::Kill {
+                self.heal(&fault, now);
             }
+            self.note_end(&fault, now);
         }
         self.progress.finish();
         self.finished.is_recovery_due = self.options.recovery_time() >= RECOVERY;
@@ -296,31 +296,38 @@ impl Run<'_> {
 
     fn trouble(&mut self, now: Instant) {
         while let Some(step) = self.nemesis.step(now) {
-            self.carry_out(step, now);
+            match step {
+                Step::Begin(fault) => {
+                    self.harm(&fault, now);
+                    self.note_begin(&fault, now);
+                }
+                Step::End(fault) => {
+                    self.heal(&fault, now);
+                    self.note_end(&fault, now);
+                }
+            }
         }
     }
 
-    fn carry_out(&mut self, step: Step, now: Instant) {
-        match step {
-            Step::Begin(fault) => {
-                match &fault {
-                    Fault::Partition { links, .. } => self.network.cut(links.clone()),
-                    Fault::Pause { nodes } => nodes.iter().for_each(|node| self.cluster.pause(*node)),
-                    Fault::Kill { nodes } => nodes.iter().for_each(|node| self.kill(*node, now)),
-                }
-                let (kind, description) = (fault.kind(), fault.describe());
-                let start = nanoseconds(self.start, now);
-                self.finished.faults.push(FaultRecord { kind, description, start, end: u64::MAX });
-            }
-            Step::End(fault) => {
-                match &fault {
-                    Fault::Partition { .. } => self.network.cut(Vec::new()),
-                    Fault::Pause { nodes } => nodes.iter().for_each(|node| self.cluster.resume(*node)),
-                    Fault::Kill { nodes } => nodes.iter().for_each(|node| self.restart(*node, now)),
-                }
-                self.note_end(&fault, now);
-            }
+    fn harm(&mut self, fault: &Fault, now: Instant) {
+        match fault {
+            Fault::Partition { links, .. } => self.network.cut(links.clone()),
+            Fault::Pause { nodes } => nodes.iter().for_each(|node| self.cluster.pause(*node)),
+            Fault::Kill { nodes } => nodes.iter().for_each(|node| self.kill(*node, now)),
         }
+    }
+
+    fn heal(&mut self, fault: &Fault, now: Instant) {
+        match fault {
+            Fault::Partition { .. } => self.network.cut(Vec::new()),
+            Fault::Pause { nodes } => nodes.iter().for_each(|node| self.cluster.resume(*node)),
+            Fault::Kill { nodes } => nodes.iter().for_each(|node| self.restart(*node, now)),
+        }
+    }
+
+    fn note_begin(&mut self, fault: &Fault, now: Instant) {
+        let (kind, description, start) = (fault.kind(), fault.describe(), nanoseconds(self.start, now));
+        self.finished.faults.push(FaultRecord { kind, description, start, end: u64::MAX });
     }
 
     fn note_end(&mut self, fault: &Fault, now: Instant) {

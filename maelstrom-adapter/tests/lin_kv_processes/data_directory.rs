@@ -97,14 +97,11 @@ fn a_node_whose_log_is_damaged_takes_no_part() {
 
 /// Changes the first place where a file of the directory holds `text`.
 fn damage(directory: &Path, text: &[u8]) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let mut bytes = std::fs::read(&path).unwrap();
-        if let Some(place) = bytes.windows(text.len()).position(|window| window == text) {
-            bytes[place] ^= 1;
-            std::fs::write(&path, bytes).unwrap();
-            return;
-        }
-    }
-    panic!("no file of the log holds what was written");
+    let place = |bytes: &[u8]| bytes.windows(text.len()).position(|window| window == text);
+    let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let contents = paths.map(|path| (std::fs::read(&path).unwrap(), path));
+    let (mut bytes, path) = contents.into_iter().find(|(bytes, _)| place(bytes).is_some()).unwrap();
+    let place = place(&bytes).unwrap();
+    bytes[place] ^= 1;
+    std::fs::write(path, bytes).unwrap();
 }
