@@ -111,7 +111,9 @@ fn run(flags: &CommandLine, logger: &Logger) -> Result<(), Box<dyn Error>> {
     // Writes of a client take effect once, however often it must send them.
     let store = Sessions::new(Store::new(Box::new(peers)));
     let node = match flags.broken {
-        Some(Fault::AcknowledgeEarly) => start(flags, store, AcknowledgesEarly::new(storage), &transport, logger),
+        Some(Fault::AcknowledgeEarly) => {
+            start(flags, store, AcknowledgesEarly::new(storage), &transport, logger)
+        }
         Some(Fault::ForgetLog) | None => start(flags, store, storage, &transport, logger),
     }?;
     transport.attach(node.handle());
