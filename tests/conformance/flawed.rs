@@ -1,8 +1,8 @@
 //! Storages that are wrong in one way each.
 
 use quorate::{
-    Context, Entries, Entry, HardState, InitialState, LogIndex, MemStorage, Membership, Ready, Snapshot,
-    SnapshotSaver, Storage, StorageError, StorageWriter, Term,
+    Context, Entries, Entry, EntryId, HardState, InitialState, LogIndex, MemStorage, Membership, Ready,
+    Snapshot, SnapshotData, SnapshotSaver, SnapshotWriter, Storage, StorageError, StorageWriter, Term,
 };
 
 /// A way to be wrong.
@@ -196,7 +196,7 @@ impl Flawed {
         match self.flaw {
             Flaw::SnapshotMembershipIsLost => snapshot.membership = self.founders.clone(),
             Flaw::SnapshotLearnersAreLost => snapshot.membership.learners.clear(),
-            Flaw::SnapshotDataIsLost => snapshot.data = bytes::Bytes::new().into(),
+            Flaw::SnapshotDataIsLost => snapshot.data = SnapshotData::default(),
             _ => {}
         }
         snapshot
@@ -334,7 +334,15 @@ impl Storage for FlawedReader {
 struct HastySaver(MemStorage);
 
 impl SnapshotSaver for HastySaver {
-    fn save(&self, snapshot: &Snapshot) -> Result<(), StorageError> {
-        self.0.clone().compact(snapshot.clone(), u64::MAX)
+    fn save(
+        &self,
+        last: EntryId,
+        membership: Membership,
+        write: SnapshotWriter,
+    ) -> Result<Snapshot, StorageError> {
+        let mut disk = self.0.clone();
+        let snapshot = disk.snapshot_saver().save(last, membership, write)?;
+        disk.compact(snapshot.clone(), u64::MAX)?;
+        Ok(snapshot)
     }
 }

@@ -74,7 +74,7 @@ impl State {
         Ok(Self {
             hard_state: state.hard_state,
             membership: state.membership,
-            snapshot: StorageWriter::snapshot(storage)?,
+            snapshot: StorageWriter::snapshot(storage)?.map(in_memory).transpose()?,
             base: EntryId { index: base, term: reader.term(base)? },
             log,
         })
@@ -122,6 +122,12 @@ impl State {
         self.membership = snapshot.membership.clone();
         self.snapshot = Some(snapshot.clone());
     }
+}
+
+/// The snapshot, with contents that can be compared.
+pub(crate) fn in_memory(snapshot: Snapshot) -> Result<Snapshot, StorageError> {
+    let data = snapshot.data.to_bytes()?.into();
+    Ok(Snapshot { data, ..snapshot })
 }
 
 /// Short enough to see two of them on a screen.

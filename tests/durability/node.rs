@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate::{
-    DiskOptions, DiskStorage, HardState, NodeId, StorageError, StorageWriter as _,
+    DiskOptions, DiskStorage, HardState, NodeId, Snapshot, SnapshotWriter, StorageError, StorageWriter as _,
     simulation::disk::SimulatedFileSystem, storage::disk::OpenError,
 };
 use slog::{Discard, Logger, o};
@@ -47,6 +47,14 @@ pub(crate) fn open(files: &SimulatedFileSystem) -> Result<DiskStorage, OpenError
     DiskStorage::open_in(Arc::new(files.clone()), DIRECTORY, founders(), options, Logger::root(Discard, o!()))
 }
 
+/// Saves a snapshot, written piece by piece.
+fn save(storage: &DiskStorage, snapshot: &Snapshot) -> Result<Snapshot, StorageError> {
+    let data = snapshot.data.to_bytes()?;
+    let write: SnapshotWriter =
+        Box::new(move |to| data.chunks(700).try_for_each(|piece| to.write_all(piece)));
+    storage.snapshot_saver().save(snapshot.last, snapshot.membership.clone(), write)
+}
+
 impl Node {
     pub(crate) fn on(files: SimulatedFileSystem, model: Model) -> Self {
         Self { files, model, storage: None }
@@ -88,8 +96,8 @@ impl Node {
             }
             Action::Compact(snapshot, keep) => {
                 self.model.attempt(|state| state.compact(snapshot, *keep));
-                storage.snapshot_saver().save(snapshot)?;
-                storage.compact(snapshot.clone(), *keep)?;
+                let saved = save(storage, snapshot)?;
+                storage.compact(saved, *keep)?;
                 self.model.acknowledge();
             }
             Action::Reopen => {

@@ -7,9 +7,11 @@
 //! # A counter
 //!
 //! ```
+//! use std::io::Read;
+//!
 //! use bytes::Bytes;
 //! use maelstrom_adapter::node::{Fields, Reply, Request, Workload};
-//! use quorate::{LogIndex, RestoreError, StateMachine};
+//! use quorate::{LogIndex, RestoreError, SnapshotWriter, StateMachine};
 //!
 //! /// What is replicated.
 //! #[derive(Default)]
@@ -26,12 +28,14 @@
 //!     fn query(&self, (): ()) -> i64 {
 //!         self.0
 //!     }
-//!     fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+//!     fn snapshot(&self) -> SnapshotWriter {
 //!         let count = self.0;
-//!         Box::new(move || Bytes::copy_from_slice(&count.to_le_bytes()))
+//!         Box::new(move |output| output.write_all(&count.to_le_bytes()))
 //!     }
-//!     fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-//!         self.0 = i64::from_le_bytes((**snapshot).try_into().map_err(RestoreError::new)?);
+//!     fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+//!         let mut bytes = [0; 8];
+//!         snapshot.read_exact(&mut bytes)?;
+//!         self.0 = i64::from_le_bytes(bytes);
 //!         Ok(())
 //!     }
 //! }
@@ -89,10 +93,12 @@
 //! | the command may have an effect: its leader was lost with it, the node stopped | error 13 |
 //! | a query that nobody could answer in time | error 11 |
 //! | a request before `init` | error 11 |
+//! | `init`, but the node's directory is in use, damaged, or that of another cluster | error 13 |
 //! | a second `init` | `init_ok` if it says the same as the first, else error 12 |
 //! | a request without `msg_id`, a reply, a line for another node, or one that is no message | a line in the log |
 
 mod cluster;
+mod data_directory;
 mod lines;
 mod message;
 mod options;
@@ -100,6 +106,7 @@ mod outbox;
 mod peers;
 mod reply;
 mod server;
+mod unsynced;
 mod workload;
 
 use std::io::{self, Read, Write};

@@ -81,6 +81,11 @@ fn body(message: &Message) -> proto::Message {
     }
 }
 
+/// A message of which nothing is told but its entries.
+pub(super) fn only_entries(entries: &[Entry]) -> proto::Message {
+    proto::Message { entries: entries.iter().map(entry).collect(), ..proto::Message::default() }
+}
+
 fn of_type(kind: proto::MessageType) -> proto::Message {
     proto::Message { msg_type: kind.into(), ..proto::Message::default() }
 }
@@ -155,13 +160,14 @@ fn packed(sequences: &[u64]) -> Bytes {
     bytes.freeze()
 }
 
+/// Without its data.
 fn snapshot(snapshot: &Snapshot) -> proto::Snapshot {
     let metadata = proto::SnapshotMetadata {
         conf_state: Some(conf_state(&snapshot.membership)),
         index: snapshot.last.index.0,
         term: snapshot.last.term.0,
     };
-    proto::Snapshot { data: snapshot.data.clone(), metadata: Some(metadata) }
+    proto::Snapshot { data: Bytes::new(), metadata: Some(metadata) }
 }
 
 fn conf_state(membership: &Membership) -> proto::ConfState {

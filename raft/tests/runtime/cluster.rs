@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::{self, Read},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use quorate::{
     Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, RestoreError, RoleKind,
-    StateMachine, Ticket,
+    SnapshotWriter, StateMachine, Ticket,
 };
 use slog::{Discard, Logger, o};
 
@@ -45,14 +46,13 @@ impl StateMachine for Journal {
         self.lines()
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let lines = self.lines();
-        Box::new(move || lines.join("\n").into())
+        Box::new(move |output| lines.iter().try_for_each(|line| writeln!(output, "{line}")))
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        let text = std::str::from_utf8(snapshot).map_err(RestoreError::new)?;
-        *self.lines.lock() = text.lines().map(str::to_owned).collect();
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        *self.lines.lock() = io::read_to_string(snapshot)?.lines().map(str::to_owned).collect();
         Ok(())
     }
 }
@@ -76,8 +76,12 @@ pub(crate) fn options() -> Options {
 impl Cluster {
     /// Nodes 1 to `size`, all running.
     pub(crate) fn start(size: u64, options: Options) -> Self {
-        let voters: Vec<_> = (1..=size).map(NodeId).collect();
-        let storage = |id: &NodeId| (*id, MemStorage::with_voters(voters.clone()));
+        Self::of(&(1..=size).map(NodeId).collect::<Vec<_>>(), options)
+    }
+
+    /// These nodes, all running.
+    pub(crate) fn of(voters: &[NodeId], options: Options) -> Self {
+        let storage = |id: &NodeId| (*id, MemStorage::with_voters(voters.to_vec()));
         let storages = voters.iter().map(storage).collect();
         let network = MemNetwork::new();
         let (journals, nodes) = (BTreeMap::new(), BTreeMap::new());
@@ -86,16 +90,18 @@ impl Cluster {
         cluster
     }
 
-    /// Starts a node from what its storage holds, with an empty state machine.
+    /// Starts a node from what its storage holds, with an empty state machine. Every other node applies in line.
     pub(crate) fn start_node(&mut self, id: NodeId) {
         self.starts += 1;
+        let mut options = self.options.clone();
+        options.apply_in_line = id.0 % 2 == 1;
         let mut config = Config::new(id, self.starts);
         config.max_log_bytes_in_memory = 0;
         config.snapshot_ticks = 20;
         let journal = Journal::default();
         let node = Node::start(
             config,
-            self.options.clone(),
+            options,
             journal.clone(),
             self.storages[&id].clone(),
             self.network.transport(id),

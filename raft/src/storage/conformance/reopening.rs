@@ -7,8 +7,8 @@ use crate::{
 
 use super::{
     Sentence,
-    seen::{Finding, compacted, holds, log, same},
-    subject::{Subject, compact, founders, hard_state, install, joint, ready, snapshot, write},
+    seen::{Finding, compacted, holds, log, same, same_snapshot},
+    subject::{Subject, compact, founders, hard_state, install, joint, ready, save, snapshot, write},
 };
 
 pub(super) fn sentences<W: StorageWriter>() -> Vec<Sentence<W>> {
@@ -73,8 +73,8 @@ fn installed<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let reader = storage.reader();
     same("the log", &log(&reader)?.as_str(), &"10@4")?;
     same("the term before the first entry", &reader.term(LogIndex(9))?, &Term(4))?;
-    same("the reader's snapshot", &reader.snapshot()?, &made)?;
-    same("the writer's snapshot", &storage.snapshot()?, &Some(made))?;
+    same_snapshot("the reader's snapshot", Some(&reader.snapshot()?), &made)?;
+    same_snapshot("the writer's snapshot", storage.snapshot()?.as_ref(), &made)?;
     same("the hard state", &reader.initial_state()?.hard_state, &hard_state(4, Some(1), 9))
 }
 
@@ -86,7 +86,7 @@ fn compaction<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     same("the log", &log(&reader)?.as_str(), &"4@2 5@3 6@3")?;
     same("the term before the first entry", &reader.term(LogIndex(3))?, &Term(2))?;
     compacted("the term of the one before", reader.term(LogIndex(2)))?;
-    same("the snapshot", &reader.snapshot()?, &made)
+    same_snapshot("the snapshot", Some(&reader.snapshot()?), &made)
 }
 
 fn membership<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
@@ -102,7 +102,7 @@ fn membership<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 
 fn saved<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let storage = subject.with_committed_log(&[1, 1, 1], 2)?;
-    storage.snapshot_saver().save(&snapshot(1, 2))?;
+    save(&storage, &snapshot(1, 2))?;
     let mut storage = subject.reopen(storage);
     same("the snapshot", &storage.snapshot()?, &None)?;
     same("the membership", &storage.reader().initial_state()?.membership, &founders())?;
@@ -135,7 +135,7 @@ fn opening<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
         let reader = storage.reader();
         same("the log", &log(&reader)?.as_str(), &"2@1 3@2 4@2")?;
         same("the hard state", &reader.initial_state()?.hard_state, &hard_state(6, Some(3), 2))?;
-        same("the snapshot", &storage.snapshot()?, &Some(snapshot(1, 2)))?;
+        same_snapshot("the snapshot", storage.snapshot()?.as_ref(), &snapshot(1, 2))?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Comparing what a storage says with what it should say.
 
-use std::{any::Any, fmt};
+use std::{any::Any, fmt, io};
 
-use crate::consensus::{Entries, LogIndex, Storage, StorageError};
+use crate::consensus::{Entries, LogIndex, Snapshot, Storage, StorageError};
 
 use super::subject::entry;
 
@@ -27,6 +27,12 @@ impl fmt::Display for Difference {
     }
 }
 
+impl From<io::Error> for Difference {
+    fn from(error: io::Error) -> Self {
+        Self(format!("a snapshot cannot be read: {error}"))
+    }
+}
+
 impl From<StorageError> for Difference {
     fn from(error: StorageError) -> Self {
         Self(format!("an error where none should be: {error}"))
@@ -39,6 +45,16 @@ pub(super) fn same<T: PartialEq + fmt::Debug>(what: &str, found: &T, expected: &
         return Ok(());
     }
     Err(Difference(format!("{what} is {found:?}, not {expected:?}")))
+}
+
+/// The snapshot is that which was written, wherever its contents are.
+pub(super) fn same_snapshot(what: &str, found: Option<&Snapshot>, expected: &Snapshot) -> Finding {
+    let Some(found) = found else { return Err(Difference(format!("{what} is not there"))) };
+    same(&format!("the last entry of {what}"), &found.last, &expected.last)?;
+    same(&format!("the membership of {what}"), &found.membership, &expected.membership)?;
+    let (bytes, written) = (found.data.to_bytes()?, expected.data.to_bytes()?);
+    same(&format!("the size of {what}"), &found.data.size(), &(written.len() as u64))?;
+    holds(bytes == written, || format!("the contents of {what} are not what was written"))
 }
 
 /// It holds.

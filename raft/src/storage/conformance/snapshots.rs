@@ -1,14 +1,16 @@
 //! What the contract says of snapshots and of compaction.
 
+use std::io::{self, Read as _};
+
 use crate::{
-    consensus::{LogIndex, Snapshot, Storage, Term},
+    consensus::{LogIndex, Snapshot, SnapshotData, Storage, Term},
     storage::StorageWriter,
 };
 
 use super::{
     Sentence,
-    seen::{Finding, compacted, log, same},
-    subject::{Subject, compact, founders, hard_state, install, ready, snapshot, write},
+    seen::{Finding, compacted, holds, log, same, same_snapshot},
+    subject::{Subject, compact, founders, hard_state, install, ready, save, snapshot, write},
 };
 
 pub(super) fn sentences<W: StorageWriter>() -> Vec<Sentence<W>> {
@@ -22,6 +24,14 @@ pub(super) fn sentences<W: StorageWriter>() -> Vec<Sentence<W>> {
             check: contents,
         },
         Sentence { words: "a saved snapshot is not in force before `compact`", check: saved },
+        Sentence {
+            words: "a snapshot that could not be written fails to be saved, and changes nothing",
+            check: not_saved,
+        },
+        Sentence {
+            words: "a snapshot that is being read stays readable when newer ones come",
+            check: being_read,
+        },
         Sentence {
             words: "`compact` drops the entries that its snapshot contains, and no others",
             check: compaction,
@@ -92,31 +102,60 @@ fn membership<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 
 fn contents<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_committed_log(&[1, 1, 1, 1], 4)?;
-    let empty = Snapshot { data: bytes::Bytes::new(), ..snapshot(1, 1) };
+    let empty = Snapshot { data: SnapshotData::default(), ..snapshot(1, 1) };
     let large = Snapshot { data: vec![7; 300_000].into(), ..snapshot(1, 3) };
     for made in [empty, snapshot(1, 2), large] {
         compact(&mut storage, &made, 0)?;
-        same("the reader's snapshot", &storage.reader().snapshot()?, &made)?;
-        same("the writer's snapshot", &storage.snapshot()?, &Some(made))?;
+        same_snapshot("the reader's snapshot", Some(&storage.reader().snapshot()?), &made)?;
+        same_snapshot("the writer's snapshot", storage.snapshot()?.as_ref(), &made)?;
     }
     let installed = snapshot(2, 50);
     write(&mut storage, install(&installed, &[], hard_state(2, None, 50)))?;
-    same("the reader's snapshot", &storage.reader().snapshot()?, &installed)?;
-    same("the writer's snapshot", &storage.snapshot()?, &Some(installed))
+    same_snapshot("the reader's snapshot", Some(&storage.reader().snapshot()?), &installed)?;
+    same_snapshot("the writer's snapshot", storage.snapshot()?.as_ref(), &installed)
 }
 
 fn saved<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_committed_log(&[1, 1, 1, 1], 3)?;
-    let saver = storage.snapshot_saver();
-    saver.save(&snapshot(1, 3))?;
+    let made = save(&storage, &snapshot(1, 3))?;
+    same_snapshot("what the saver gives", Some(&made), &snapshot(1, 3))?;
     let reader = storage.reader();
     same("the writer's snapshot", &storage.snapshot()?, &None)?;
     same("the first index", &reader.first_index()?, &LogIndex(1))?;
     same("the membership", &reader.initial_state()?.membership, &founders())?;
     write(&mut storage, ready(4, &[1], None))?;
     same("the log", &log(&reader)?.as_str(), &"1@1 2@1 3@1 4@1 5@1")?;
-    storage.compact(snapshot(1, 3), 0)?;
+    storage.compact(made, 0)?;
     same("the log", &log(&reader)?.as_str(), &"4@1 5@1")
+}
+
+fn not_saved<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
+    let mut storage = subject.with_committed_log(&[1, 1, 1], 3)?;
+    let made = snapshot(1, 2);
+    let fails = Box::new(|to: &mut dyn io::Write| {
+        to.write_all(b"half of it")?;
+        Err(io::Error::other("the state machine gives up"))
+    });
+    let saved = storage.snapshot_saver().save(made.last, made.membership.clone(), fails);
+    holds(saved.is_err(), || "it was saved".to_owned())?;
+    same("the writer's snapshot", &storage.snapshot()?, &None)?;
+    same("the log", &log(&storage.reader())?.as_str(), &"1@1 2@1 3@1")?;
+    compact(&mut storage, &made, 0)?;
+    same_snapshot("the snapshot, written again,", storage.snapshot()?.as_ref(), &made)
+}
+
+fn being_read<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
+    let mut storage = subject.with_committed_log(&[1, 1, 1, 1, 1], 5)?;
+    let made = Snapshot { data: vec![3; 200_000].into(), ..snapshot(1, 2) };
+    compact(&mut storage, &made, 0)?;
+    let mut reader = storage.reader().snapshot()?.data.open()?;
+    let mut read = vec![0; 1000];
+    reader.read_exact(&mut read)?;
+    for index in 3..=5 {
+        compact(&mut storage, &snapshot(1, index), 0)?;
+    }
+    reader.read_to_end(&mut read)?;
+    holds(read == vec![3; 200_000], || format!("{} of 200000 bytes were read, or others", read.len()))
 }
 
 fn compaction<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {

@@ -7,6 +7,7 @@ use crate::{
         Context, Entries, Entry, EntryId, EntryKind, HardState, LogIndex, Membership, NodeId, Ready,
         Snapshot, Term, quorum::Majority,
     },
+    state_machine::SnapshotWriter,
     storage::StorageWriter,
 };
 
@@ -93,7 +94,7 @@ pub(super) fn hard_state(term: u64, vote: Option<u64>, commit: u64) -> HardState
 /// A snapshot up to this entry, with a membership that says more than the founders'.
 pub(super) fn snapshot(term: u64, index: u64) -> Snapshot {
     let last = EntryId::new(term, index);
-    Snapshot { last, membership: joint(), data: Bytes::from(format!("state as of {last}").repeat(400)) }
+    Snapshot { last, membership: joint(), data: format!("state as of {last}").repeat(400).into() }
 }
 
 /// A Ready with these entries after `before`.
@@ -114,9 +115,17 @@ pub(super) fn write<W: StorageWriter>(storage: &mut W, ready: Ready) -> Finding 
     Ok(())
 }
 
+/// Saves a snapshot, written piece by piece as a state machine would; what the saver makes of it.
+pub(super) fn save<W: StorageWriter>(storage: &W, snapshot: &Snapshot) -> Finding<Snapshot> {
+    let data = snapshot.data.to_bytes()?;
+    let write: SnapshotWriter =
+        Box::new(move |to| data.chunks(700).try_for_each(|piece| to.write_all(piece)));
+    Ok(storage.snapshot_saver().save(snapshot.last, snapshot.membership.clone(), write)?)
+}
+
 /// Makes a snapshot and puts it in force.
 pub(super) fn compact<W: StorageWriter>(storage: &mut W, snapshot: &Snapshot, keep: u64) -> Finding {
-    storage.snapshot_saver().save(snapshot)?;
-    storage.compact(snapshot.clone(), keep)?;
+    let saved = save(storage, snapshot)?;
+    storage.compact(saved, keep)?;
     Ok(())
 }

@@ -55,7 +55,8 @@ fn write(file: &dyn File, log: u64, snapshot: &Snapshot) -> std::io::Result<()> 
     let seed = seed(log, snapshot.last.index.0);
     let mut buffer = encode_head(log, snapshot);
     let mut offset = 0;
-    let chunks = snapshot.data.chunks(CHUNK_BYTES);
+    let data = snapshot.data.to_bytes()?;
+    let chunks = data.chunks(CHUNK_BYTES);
     let count = chunks.len() as u64;
     for chunk in chunks {
         buffer.put_u32(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
@@ -67,7 +68,7 @@ fn write(file: &dyn File, log: u64, snapshot: &Snapshot) -> std::io::Result<()> 
     }
     let footer = buffer.len();
     buffer.extend_from_slice(&END_MAGIC);
-    buffer.put_u64(snapshot.data.len() as u64);
+    buffer.put_u64(snapshot.data.size());
     buffer.put_u64(count);
     let sum = checksum(seed, &buffer[footer..]);
     buffer.put_u32(sum);
@@ -204,7 +205,7 @@ impl<'a> SnapshotFile<'a> {
         // No more than the file holds: checked with the footer.
         let mut data = Vec::with_capacity(usize::try_from(self.total).unwrap_or_default());
         self.read_data(|chunk| data.extend_from_slice(chunk))?;
-        Ok(Snapshot { last: self.last, membership: self.membership, data: Bytes::from(data) })
+        Ok(Snapshot { last: self.last, membership: self.membership, data: Bytes::from(data).into() })
     }
 }
 
@@ -246,8 +247,17 @@ pub(super) fn remove_older(shared: &Shared, in_force: Option<EntryId>) -> Result
 pub(super) struct DiskSaver(pub(super) std::sync::Arc<Shared>);
 
 impl SnapshotSaver for DiskSaver {
-    fn save(&self, snapshot: &Snapshot) -> Result<(), StorageError> {
+    fn save(
+        &self,
+        last: EntryId,
+        membership: Membership,
+        write: crate::state_machine::SnapshotWriter,
+    ) -> Result<Snapshot, StorageError> {
         self.0.check()?;
-        Ok(save(&self.0, snapshot)?)
+        let mut data = Vec::new();
+        write(&mut data).map_err(StorageError::from)?;
+        let snapshot = Snapshot { last, membership, data: data.into() };
+        save(&self.0, &snapshot)?;
+        Ok(snapshot)
     }
 }
