@@ -77,7 +77,8 @@ impl DiskStorage {
                 size: prepared.size,
                 previous_end,
                 last: state.last_id(),
-                hard_state: self.hard_state,
+                // Not what is only staged: a header says nothing that the segments before it do not.
+                hard_state: state.hard_state,
                 mark: state.mark,
                 membership: state.membership.clone(),
             }
@@ -86,7 +87,7 @@ impl DiskStorage {
         // From now on, the new segment missing is damage.
         let mut seal = Batch::new(old, previous_end, header.last);
         if seal.has_room(frame::Head::BYTES as u64, 0) {
-            seal.put_hard_state(self.hard_state, Purpose::Seal);
+            seal.put_hard_state(header.hard_state, Purpose::Seal);
             seal.write()?;
         }
         self.shared.state.write().push_segment(Arc::clone(&segment));
