@@ -87,12 +87,14 @@ impl DiskStorage {
         let found = recovery::recover(&*files, &directory, listing, OpenMode::ReadWrite)?;
         let (state, tail) = (found.state, found.tail);
         let segment = found.segment;
-        if segment.sequence == FIRST_SEQUENCE && tail.end == segment.start {
-            name_again(&*files, &segment.path)?;
-        }
         mend(&segment, &tail)?;
         clear_away(&*files, &directory, listing, &found.unneeded, state.mark.snapshot())?;
         files.sync_directory(&directory).naming("flush directory", &directory)?;
+        // Nothing else lies in the directory now: if a crash comes between the two names, a log is begun again.
+        if segment.sequence == FIRST_SEQUENCE && tail.end == segment.start {
+            name_again(&*files, &segment.path)?;
+            files.sync_directory(&directory).naming("flush directory", &directory)?;
+        }
         info!(logger, "opened the log"; "directory" => %directory.display(), "first" => %state.base().index.next(),
             "last" => %state.last_id(), "term" => %state.hard_state.term, "commit" => %state.hard_state.commit);
 
