@@ -61,9 +61,11 @@ impl DiskStorage {
             return Err(OpenError::SegmentTooSmall { bytes, min });
         }
         files.create_directories(&directory).naming("create", &directory)?;
-        let lock = files.lock(&directory.join(LOCK)).map_err(|source| match source.kind() {
-            io::ErrorKind::WouldBlock => OpenError::InUse(directory.clone()),
-            _ => OpenError::Io { action: "lock", path: directory.join(LOCK), source },
+        let lock = files.lock(&directory.join(LOCK)).map_err(|source| {
+            if source.kind() == io::ErrorKind::WouldBlock {
+                return OpenError::InUse(directory.clone());
+            }
+            OpenError::Io { action: "lock", path: directory.join(LOCK), source }
         })?;
         let mut listing = Listing::read(&*files, &directory)?;
         if listing.segments.is_empty() && listing.snapshots.is_empty() {

@@ -183,6 +183,16 @@ impl StorageWriter for DiskStorage {
     fn stage(&mut self, ready: &Ready) -> Result<(), StorageError> {
         self.shared.check()?;
         let hard_state = ready.hard_state.unwrap_or(self.hard_state);
+        let staged = ready.entries.iter().rev().find_map(Entries::last_id);
+        let last =
+            staged.or(ready.snapshot.as_ref().map(|snapshot| snapshot.last)).unwrap_or(self.batch.last_id());
+        if hard_state.commit > last.index {
+            // Such a log could not be opened again.
+            return Err(invalid(format!(
+                "entry {} is committed, but the log ends at {last}",
+                hard_state.commit
+            )));
+        }
         if ready.snapshot.is_some() || !ready.entries.is_empty() {
             self.stage_entries(ready, hard_state)?;
             self.is_hard_state_unsaid = false;

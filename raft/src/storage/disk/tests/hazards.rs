@@ -19,6 +19,25 @@ fn hazard_01_a_torn_write_is_dropped_as_a_whole() {
 }
 
 #[test]
+fn hazard_01_parts_of_two_writes_do_not_make_one() {
+    let (directory, other) = (directory(), directory());
+    // Two logs of the same id, whose second writes differ: as if the first of two writes at one place had come through
+    // in parts.
+    for (path, votes_for) in [(directory.path(), 1), (other.path(), 2)] {
+        let mut storage = open(path);
+        storage.write(&ready_of(run(1, 1, 1))).unwrap();
+        let hard_state = Some(hard_state(2, votes_for, 0));
+        storage.write(&Ready { hard_state, ..ready_of(run_of_bytes(votes_for, 2, 5, 90)) }).unwrap();
+        kill(storage);
+    }
+    let paths = [directory.path(), other.path()].map(|directory| segment(directory, 1));
+    let start = usize::try_from(frame_offsets(&paths[0])[1]).unwrap();
+    let entry = start + 72..start + 72 + 32 + 90;
+    overwrite(&paths[0], entry.start as u64, &fs::read(&paths[1]).unwrap()[entry]);
+    assert_eq!(held(&open(directory.path())), "1@1");
+}
+
+#[test]
 fn hazard_01_nothing_behind_a_hole_is_taken() {
     let directory = directory();
     let mut storage = open(directory.path());
@@ -105,6 +124,25 @@ fn hazard_02_a_segment_whose_name_may_be_lost_is_not_gone_on_in() {
     assert_eq!((held(&storage).as_str(), segments(directory.path())), ("1@1 2@1", 2));
     kill(storage);
     assert_eq!(held(&open(directory.path())), "1@1 2@1");
+}
+
+#[test]
+fn hazard_02_a_log_whose_name_may_be_lost_is_named_again() {
+    let (directory, files) = (directory(), Observed::default());
+    let path = directory.path();
+    files.fail_once("rename to segment", io::ErrorKind::Other);
+    assert!(open_in(&files, path).is_err(), "half begun");
+    kill(open_in(&files, path).unwrap());
+    files.take_calls();
+    let storage = open_in(&files, path).unwrap();
+    assert_eq!(storage.incarnation(), 7);
+    let calls = files.take_calls();
+    let at = |call: &str| calls.iter().position(|made| made == call).unwrap();
+    let named = at("rename to segment-0000000000000001");
+    assert_eq!(
+        calls[named - 1..=named + 1],
+        ["rename to segment-0000000000000001.tmp", &calls[named], "sync directory ."]
+    );
 }
 
 #[test]

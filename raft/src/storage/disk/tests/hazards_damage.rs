@@ -2,7 +2,15 @@
 
 use std::fs;
 
+use rand::{Rng as _, SeedableRng as _};
+
 use super::{files::*, *};
+use crate::storage::disk::{
+    LocalFileSystem, OpenMode,
+    codec::checksum,
+    frame::{FrameWriter, Head, Purpose},
+    segment::Segment,
+};
 
 #[test]
 fn hazard_07_damage_to_what_was_acknowledged_is_refused() {
@@ -84,6 +92,80 @@ fn hazard_07_missing_and_shortened_segments_are_missed() {
         let path = write(directory.path()).swap_remove(shortened);
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(6000).unwrap();
         assert_eq!(damage(directory.path()).what, "the file is cut short", "{}", path.display());
+    }
+}
+
+#[test]
+fn hazard_07_a_commit_index_beyond_the_log_is_refused() {
+    let directory = directory();
+    let mut storage = open(directory.path());
+    storage.write(&ready_of(run(1, 1, 2))).unwrap();
+    assert!(storage.stage(&vote(hard_state(1, 1, 3))).is_err(), "nothing writes such a log");
+    storage.batch.put_hard_state(hard_state(1, 1, 3), Purpose::Write);
+    storage.batch.write().unwrap();
+    kill(storage);
+    assert_eq!(damage(directory.path()).what, "entry 3 is committed, but the log ends at 2");
+}
+
+/// Random bytes over a random part of the log: some of it may be damage, all of it may be a torn tail, but what is read
+/// was written.
+#[test]
+fn hazard_14_noise_is_never_read_as_entries() {
+    let directory = directory();
+    let mut storage = open(directory.path());
+    for index in 1..=8 {
+        storage.write(&ready_of(run_of_bytes(1, 3 * index - 2, 3 * index, 60))).unwrap();
+    }
+    kill(storage);
+    let path = segment(directory.path(), 1);
+    let (good, offsets) = (fs::read(&path).unwrap(), frame_offsets(&path));
+    let (start, end) = (offsets[0], *offsets.last().unwrap());
+    let mut refused = 0;
+    for seed in 0..200 {
+        let mut chance = rand_pcg::Pcg64::seed_from_u64(seed);
+        let mut noise = vec![0; chance.random_range(1..200)];
+        chance.fill(&mut noise[..]);
+        fs::write(&path, &good).unwrap();
+        overwrite(&path, chance.random_range(start..end), &noise);
+        match try_open(directory.path()) {
+            Err(_) => refused += 1,
+            Ok(storage) => {
+                // Each entry is checked to be its own.
+                held(&storage);
+                let last = storage.reader().last_index().unwrap();
+                // Two frames at most: the last, and the one before if the head of the last is gone too.
+                assert!(last >= LogIndex(18), "seed {seed}: more than the last writes are gone: {last}");
+                kill(storage);
+            }
+        }
+    }
+    assert!((50..200).contains(&refused), "{refused}");
+}
+
+/// Lengths and counts that match their checksum, as a defect of ours or a forger would write them.
+#[test]
+fn hazard_14_lengths_with_a_good_checksum_are_bounded_too() {
+    let (seed, sequence) = (5, 1);
+    let mut frame = Vec::new();
+    let mut writer = FrameWriter { buffer: &mut frame, seed, sequence, durable: 0 };
+    writer.put(HardState::default(), Purpose::Write, run(1, 1, 2).iter(), |_, _| {});
+    assert!(Head::decode(&frame, seed, sequence).is_some());
+    let lengths = [0, 8, 64, u64::MAX, u64::MAX - 7].map(|length| (8, length.to_le_bytes().to_vec()));
+    let counts = [3, u32::MAX].map(|count| (56, count.to_le_bytes().to_vec()));
+    for (offset, forged) in lengths.into_iter().chain(counts) {
+        let mut frame = frame.clone();
+        frame[offset..offset + forged.len()].copy_from_slice(&forged);
+        let sum = checksum(seed, &frame[4..Head::BYTES]);
+        frame[..4].copy_from_slice(&sum.to_le_bytes());
+
+        let directory = directory();
+        killed_log(directory.path(), 1);
+        let path = segment(directory.path(), 1);
+        let (opened, _) = Segment::open(&LocalFileSystem, directory.path(), 1, OpenMode::ReadWrite).unwrap();
+        let sum = checksum(opened.seed, &frame[4..Head::BYTES]);
+        frame[..4].copy_from_slice(&sum.to_le_bytes());
+        overwrite(&path, frame_offsets(&path)[1], &frame);
+        assert_eq!(held(&open(directory.path())), "1@1", "{forged:?} at {offset}");
     }
 }
 
