@@ -1,8 +1,11 @@
 //! Storages that are wrong in one way each.
 
+use std::io;
+
 use quorate::{
     Context, Entries, Entry, EntryId, HardState, InitialState, LogIndex, MemStorage, Membership, Ready,
-    Snapshot, SnapshotData, SnapshotSaver, SnapshotWriter, Storage, StorageError, StorageWriter, Term,
+    Snapshot, SnapshotData, SnapshotSaver, SnapshotSource, SnapshotWriter, Storage, StorageError,
+    StorageWriter, Term,
 };
 
 /// A way to be wrong.
@@ -37,6 +40,8 @@ pub(crate) enum Flaw {
     InstallKeepsEntriesBehind,
     InstallDropsEntriesOfReady,
     SavedIsInForce,
+    FailedSaveIsSaved,
+    SnapshotChangesWhileRead,
     NothingIsKept,
     OneTooFewIsKept,
     OneTooManyIsDropped,
@@ -77,6 +82,8 @@ pub(crate) const ALL: &[(Flaw, &str)] = &[
     (Flaw::InstallKeepsEntriesBehind, "drops entries of another history"),
     (Flaw::InstallDropsEntriesOfReady, "of a Ready follow its snapshot"),
     (Flaw::SavedIsInForce, "a saved snapshot is not in force"),
+    (Flaw::FailedSaveIsSaved, "could not be written fails to be saved"),
+    (Flaw::SnapshotChangesWhileRead, "stays readable when newer ones come"),
     (Flaw::NothingIsKept, "keeps the last `keep`"),
     (Flaw::OneTooFewIsKept, "keeps the last `keep`"),
     (Flaw::OneTooManyIsDropped, "and no others"),
@@ -246,10 +253,11 @@ impl StorageWriter for Flawed {
     }
 
     fn snapshot_saver(&self) -> Box<dyn SnapshotSaver> {
-        if self.flaw == Flaw::SavedIsInForce {
-            return Box::new(HastySaver(self.disk.clone()));
+        match self.flaw {
+            Flaw::SavedIsInForce => Box::new(HastySaver(self.disk.clone())),
+            Flaw::FailedSaveIsSaved => Box::new(CarelessSaver),
+            _ => self.disk.snapshot_saver(),
         }
-        self.disk.snapshot_saver()
     }
 
     fn compact(&mut self, snapshot: Snapshot, keep: u64) -> Result<(), StorageError> {
@@ -326,7 +334,11 @@ impl Storage for FlawedReader {
     }
 
     fn snapshot(&self) -> Result<Snapshot, StorageError> {
-        Storage::snapshot(&self.disk)
+        let mut snapshot = Storage::snapshot(&self.disk)?;
+        if self.flaw == Flaw::SnapshotChangesWhileRead {
+            snapshot.data = SnapshotData::elsewhere(Newest(self.disk.clone(), snapshot.data.size()));
+        }
+        Ok(snapshot)
     }
 }
 
@@ -344,5 +356,49 @@ impl SnapshotSaver for HastySaver {
         let snapshot = disk.snapshot_saver().save(last, membership, write)?;
         disk.compact(snapshot.clone(), u64::MAX)?;
         Ok(snapshot)
+    }
+}
+
+/// Takes what was written before the state machine gave up for all of it.
+struct CarelessSaver;
+
+impl SnapshotSaver for CarelessSaver {
+    fn save(
+        &self,
+        last: EntryId,
+        membership: Membership,
+        write: SnapshotWriter,
+    ) -> Result<Snapshot, StorageError> {
+        let mut data = Vec::new();
+        let _ = write(&mut data);
+        Ok(Snapshot { last, membership, data: data.into() })
+    }
+}
+
+/// Reads each piece from the snapshot that is in force by then.
+struct Newest(MemStorage, u64);
+
+impl SnapshotSource for Newest {
+    fn size(&self) -> u64 {
+        self.1
+    }
+
+    fn open(&self) -> io::Result<Box<dyn io::Read + Send>> {
+        Ok(Box::new(NewestReader { disk: self.0.clone(), offset: 0 }))
+    }
+}
+
+struct NewestReader {
+    disk: MemStorage,
+    offset: usize,
+}
+
+impl io::Read for NewestReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = Storage::snapshot(&self.disk).unwrap().data.to_bytes()?;
+        let mut rest = bytes.get(self.offset..).unwrap_or_default();
+        let count = rest.read(buffer)?;
+        self.offset += count;
+        Ok(count)
     }
 }
