@@ -26,12 +26,10 @@ struct Passing(Sender<LogIndex>);
 
 impl Inbox for Passing {
     fn deliver(&self, envelope: Envelope) {
-        let index = match envelope.message {
-            Message::CommitNotice { commit } | Message::AppendRequest { commit, .. } => commit,
-            _ => return,
-        };
-        // It fails at the end, when nobody listens any more.
-        let _passed = self.0.send(index);
+        if let Message::CommitNotice { commit } | Message::AppendRequest { commit, .. } = envelope.message {
+            // It fails at the end, when nobody listens any more.
+            let _passed = self.0.send(commit);
+        }
     }
 
     fn report_unreachable(&self, _node: NodeId) {}

@@ -20,15 +20,11 @@ fn messages_arrive_whole_and_in_order() {
     let (mut one, two) = Station::pair(&TcpOptions::default());
     one.wait_until_connected(2);
     // Short of what the queue takes, so that nothing is dropped however slow the machine.
-    let sent: Vec<_> = (0..200)
-        .map(|number| {
-            if number % 3 == 0 {
-                append(1, 2, number % 7, 1 + 97 * number as usize)
-            } else {
-                notice(1, 2, number)
-            }
-        })
-        .collect();
+    let message = |number: u64| match number % 3 {
+        0 => append(1, 2, number % 7, 10_000),
+        _ => notice(1, 2, number),
+    };
+    let sent: Vec<_> = (0..200).map(message).collect();
     for some in sent.chunks(17) {
         quorate::Transport::send(&mut one.sender, &mut some.to_vec());
     }

@@ -61,11 +61,15 @@ impl Peer {
 
     /// It is somewhere else now. Whatever goes to the old place ends.
     pub(super) fn move_to(&self, address: String) {
-        let before = std::mem::replace(&mut *self.address.lock(), address.clone());
-        if before != address {
-            self.sockets.close_all();
-            self.queue.hurry();
+        {
+            let mut own = self.address.lock();
+            if *own == address {
+                return;
+            }
+            *own = address;
         }
+        self.sockets.close_all();
+        self.queue.hurry();
     }
 
     /// Queues a message. Whether it took no other's place.
@@ -143,9 +147,9 @@ impl Peer {
 
 /// Whether both carry the same snapshot in the same term; without looking into it, as it may be large.
 fn is_same(one: &Envelope, other: &Envelope) -> bool {
-    let last = |envelope: &Envelope| match &envelope.message {
-        Message::SnapshotRequest { snapshot } => Some(snapshot.last),
-        _ => None,
+    let last = |envelope: &Envelope| {
+        let Message::SnapshotRequest { snapshot } = &envelope.message else { return None };
+        Some(snapshot.last)
     };
     one.term == other.term && last(one) == last(other)
 }

@@ -123,20 +123,19 @@ impl Hearing<'_> {
         loop {
             let frame = frames.next()?;
             self.count_bytes(frame.body.len());
-            match frame.kind {
-                Kind::Message => {
-                    let envelope = self.checked(wire::decode(frame.body)?)?;
-                    if let Some(peer) = &self.peer {
-                        add(&peer.counters.messages_received, 1);
-                    }
-                    self.shared.deliver(envelope);
+            if frame.kind == Kind::Message {
+                let envelope = self.checked(wire::decode(frame.body)?)?;
+                if let Some(peer) = &self.peer {
+                    add(&peer.counters.messages_received, 1);
                 }
-                Kind::Ping => {
-                    frame::put(&mut answer, Kind::Pong, &frame.body);
-                    writing.write_all(&answer.split())?;
-                    writing.flush()?;
-                }
-                other => return Err(FrameError::Misplaced(other).into()),
+                self.shared.deliver(envelope);
+            } else if frame.kind == Kind::Ping {
+                frame::put(&mut answer, Kind::Pong, &frame.body);
+                writing.write_all(&answer)?;
+                writing.flush()?;
+                answer.clear();
+            } else {
+                return Err(FrameError::Misplaced(frame.kind).into());
             }
         }
     }

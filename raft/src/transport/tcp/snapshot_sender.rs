@@ -36,7 +36,7 @@ pub(super) fn run(shared: &Shared, peer: &Peer) {
                 shared.report_snapshot(peer.id, true);
             }
             Err(SendError::Superseded) => {
-                info!(peer.logger, "a newer snapshot is to be sent -> this one is not")
+                info!(peer.logger, "a newer snapshot is to be sent -> this one is not");
             }
             Err(error) => {
                 add(&peer.counters.snapshots_failed, 1);
@@ -159,10 +159,13 @@ impl Stream<'_> {
     }
 
     fn expect(&mut self, kind: Kind) -> Result<(), SendError> {
-        match self.answers.next()?.kind {
-            answer if answer == kind => Ok(()),
-            Kind::SnapshotRefused => Err(SendError::NoRoom(self.size)),
-            answer => Err(FrameError::Misplaced(answer).into()),
+        let answer = self.answers.next()?.kind;
+        if answer == kind {
+            Ok(())
+        } else if answer == Kind::SnapshotRefused {
+            Err(SendError::NoRoom(self.size))
+        } else {
+            Err(FrameError::Misplaced(answer).into())
         }
     }
 }

@@ -102,9 +102,9 @@ impl Link<'_> {
                 next_ping = Deadline::after(ping_interval);
             } else {
                 match self.peer.queue.take(&mut taken, MAX_BATCH_BYTES, next_ping) {
-                    Woken::ByMessages => self.encode(&mut taken, &mut batch, terms.max_message_bytes),
-                    Woken::ByTime => continue,
-                    Woken::ByInterruption => return io::Error::other("the peer is gone, or has moved"),
+                    Woken::Messages => self.encode(&mut taken, &mut batch, terms.max_message_bytes),
+                    Woken::Time => continue,
+                    Woken::Interruption => return io::Error::other("the peer is gone, or has moved"),
                 }
             }
             match batch.write_to(writing) {
