@@ -196,3 +196,27 @@ fn a_snapshot_that_cannot_be_read_to_its_end_does_not_arrive() {
     assert_eq!(one.until("it fails", reports), [false]);
     assert!(two.record(|record| arrived(record).is_none()));
 }
+
+/// Reading it panics.
+struct Panicking;
+
+impl SnapshotSource for Panicking {
+    fn size(&self) -> u64 {
+        1
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        std::panic::resume_unwind(Box::new("reading panics"));
+    }
+}
+
+#[test]
+fn a_thread_that_panics_over_a_snapshot_reports_it_and_sends_the_next() {
+    let (mut one, two) = Station::pair(&TcpOptions::default());
+    one.send(snapshot(1, 2, 1, SnapshotData::elsewhere(Panicking)));
+    assert_eq!(one.until("it fails", reports), [false]);
+    assert_eq!(one.statistics().panics, 1);
+    one.send(snapshot(1, 2, 1, pattern(10)));
+    one.until("the next arrives", |record| (reports(record)? == [false, true]).then_some(()));
+    assert!(two.record(|record| arrived(record).is_some()));
+}

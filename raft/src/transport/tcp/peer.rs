@@ -182,9 +182,9 @@ impl SnapshotSlot {
         state.is_closed || state.waiting.is_some()
     }
 
-    /// The one that was under way has arrived, or never will.
-    pub(super) fn finish(&self) {
-        self.state.lock().under_way = None;
+    /// The one that was under way has arrived, or never will. Whether there was one.
+    pub(super) fn finish(&self) -> bool {
+        self.state.lock().under_way.take().is_some()
     }
 
     fn close(&self) {

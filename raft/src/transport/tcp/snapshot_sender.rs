@@ -26,6 +26,10 @@ const MAX_UNANSWERED: u32 = 16;
 
 /// Sends snapshots to `peer` until it is closed.
 pub(super) fn run(shared: &Shared, peer: &Peer) {
+    // One is under way before any was taken up -> sending it made this thread panic.
+    if peer.snapshot.finish() {
+        shared.report_snapshot(peer.id, false);
+    }
     while let Some(envelope) = peer.snapshot.take() {
         let end = send(shared, peer, &envelope);
         peer.snapshot.finish();
