@@ -3,12 +3,18 @@
 //! Run it with `cargo run --example three_nodes`. It ends by itself.
 #![expect(clippy::print_stdout, reason = "it is there to be watched")]
 
-use std::{collections::BTreeMap, error::Error, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    io::{self, Read},
+    thread,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use quorate::{
     Config, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, RestoreError, RoleKind,
-    StateMachine,
+    SnapshotWriter, StateMachine,
 };
 use slog::{Discard, Logger, o};
 
@@ -37,14 +43,13 @@ impl StateMachine for Counter {
     }
 
     /// From time to time the log is cut, and this stands for what was in it.
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let total = self.total;
-        Box::new(move || total.to_string().into())
+        Box::new(move |output| write!(output, "{total}"))
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        let text = std::str::from_utf8(snapshot).map_err(RestoreError::new)?;
-        self.total = text.parse().map_err(RestoreError::new)?;
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        self.total = io::read_to_string(snapshot)?.parse().map_err(RestoreError::new)?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Raft for programs that use threads, not an async runtime.
 //!
-//! Three layers, each of use without the next:
+//! Layers, each of use without the next:
 //!
 //! - [`consensus`] is the pure core: [`RawNode`] with `step`, `propose`, `tick`, `ready` and `advance`. It does no
 //!   I/O and knows no threads or clocks. [`Config`] says how it behaves, [`Ready`] what it wants done and in which
@@ -8,6 +8,7 @@
 //!   `runtime`, which is on by default, it is all there is.
 //! - [`runtime`] drives it: a [`Node`] is a thread around a [`StateMachine`] of yours, a [`StorageWriter`], and a
 //!   [`Transport`]. A [`Handle`] gives out a [`Ticket`] for each command and each query.
+//! - [`sessions`] let clients try again without doing anything twice.
 //! - [`wire`] puts messages into the format of raft-rs and etcd, for transports that need bytes.
 //!
 //! The repository's `README.md` shows the loop around a [`RawNode`] in thirty lines, and `docs/ready.md` why each
@@ -17,6 +18,8 @@
 pub mod consensus;
 #[cfg(feature = "runtime")]
 pub mod runtime;
+#[cfg(feature = "runtime")]
+pub mod sessions;
 #[cfg(feature = "runtime")]
 mod state_machine;
 #[cfg(feature = "runtime")]
@@ -31,7 +34,7 @@ pub use consensus::*;
 #[cfg(feature = "runtime")]
 pub use runtime::{Handle, Node, Options, Outcome, Ticket};
 #[cfg(feature = "runtime")]
-pub use state_machine::{RestoreError, StateMachine};
+pub use state_machine::{RestoreError, SnapshotWriter, StateMachine};
 #[cfg(feature = "runtime")]
 pub use storage::{MemStorage, SnapshotSaver, StorageWriter};
 #[cfg(feature = "runtime")]

@@ -1,6 +1,9 @@
 //! What a cluster keeps the same on every node: the user's part.
 
-use std::error::Error;
+use std::{
+    error::Error,
+    io::{self, Read, Write},
+};
 
 use bytes::Bytes;
 
@@ -17,8 +20,10 @@ use crate::consensus::LogIndex;
 ///
 /// # A register
 /// ```
+/// use std::io::Read;
+///
 /// use bytes::Bytes;
-/// use quorate::{LogIndex, RestoreError, StateMachine};
+/// use quorate::{LogIndex, RestoreError, SnapshotWriter, StateMachine};
 ///
 /// #[derive(Default)]
 /// struct Register(Bytes);
@@ -34,12 +39,14 @@ use crate::consensus::LogIndex;
 ///     fn query(&self, (): ()) -> Bytes {
 ///         self.0.clone()
 ///     }
-///     fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+///     fn snapshot(&self) -> SnapshotWriter {
 ///         let value = self.0.clone();
-///         Box::new(move || value)
+///         Box::new(move |output| output.write_all(&value))
 ///     }
-///     fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-///         self.0 = snapshot.clone();
+///     fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+///         let mut value = Vec::new();
+///         snapshot.read_to_end(&mut value)?;
+///         self.0 = value.into();
 ///         Ok(())
 ///     }
 /// }
@@ -70,15 +77,19 @@ pub trait StateMachine: Send + 'static {
     ///
     /// This call must be cheap, for nothing is applied meanwhile: clone an `Arc` or a persistent map. What
     /// it returns does the work, on another thread, while commands go on being applied.
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send>;
+    fn snapshot(&self) -> SnapshotWriter;
 
-    /// Becomes what the snapshot says; all that was before is forgotten.
+    /// Becomes what the snapshot says; all that was before is forgotten. Need not read to the end.
     ///
     /// # Errors
     /// [`RestoreError`] if the snapshot cannot be understood. The node stops: it must not go on with half a
     /// state.
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError>;
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError>;
 }
+
+/// Writes one state of a state machine, piece by piece, so that it need not be in memory twice. Called once, on a thread
+/// of its own; an error ends the snapshot, and the node goes on with the longer log.
+pub type SnapshotWriter = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
 /// A snapshot that the state machine could not understand.
 #[derive(Debug, thiserror::Error)]
@@ -91,5 +102,11 @@ impl RestoreError {
     /// Says what is wrong with the snapshot.
     pub fn new(reason: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { reason: reason.into() }
+    }
+}
+
+impl From<io::Error> for RestoreError {
+    fn from(error: io::Error) -> Self {
+        Self::new(error)
     }
 }

@@ -18,7 +18,7 @@ fn a_snapshot_without_voters_is_refused() {
         ..Membership::default()
     };
     let last = EntryId::new(1, 5);
-    let snapshot = Box::new(Snapshot { last, membership, data: Bytes::from_static(&[0; 8]) });
+    let snapshot = Box::new(Snapshot { last, membership, data: Bytes::from_static(&[0; 8]).into() });
     let mut cluster = Cluster::of(3);
     cluster.step(envelope(2, 1, 1, Message::SnapshotRequest { snapshot }));
     cluster.process(1);

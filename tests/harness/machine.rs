@@ -47,7 +47,8 @@ impl Machine {
     /// If it is no state of such a machine, or an older one.
     pub fn restore(&mut self, snapshot: &Snapshot) {
         assert!(snapshot.last.index > self.last.index, "{} takes the state back", snapshot.last);
-        let digest = <[u8; 8]>::try_from(&*snapshot.data).expect("the data of a machine's snapshot");
+        let digest = <[u8; 8]>::try_from(&*snapshot.data.to_bytes().expect("it is in memory"))
+            .expect("the data of a machine's snapshot");
         *self = Self { last: snapshot.last, digest: u64::from_be_bytes(digest), commands: Vec::new() };
     }
 

@@ -316,7 +316,7 @@ impl Node {
         let held = Storage::snapshot(&self.disk).ok().map(|snapshot| snapshot.last.index);
         if last.index > held.unwrap_or_default() {
             let membership = self.membership.clone();
-            let snapshot = Snapshot { last, membership, data: self.machine.to_bytes() };
+            let snapshot = Snapshot { last, membership, data: self.machine.to_bytes().into() };
             self.disk.compact(snapshot, keep).expect("the disk takes a newer snapshot");
         }
     }

@@ -9,7 +9,7 @@ use quorate::{
 
 fn snapshot(from: u64, to: u64, term: u64, last: EntryId) -> Envelope {
     let membership = Membership::of_voters((1..=3).map(NodeId));
-    let snapshot = Snapshot { last, membership, data: Bytes::copy_from_slice(&7_u64.to_be_bytes()) };
+    let snapshot = Snapshot { last, membership, data: Bytes::copy_from_slice(&7_u64.to_be_bytes()).into() };
     envelope(from, to, term, Message::SnapshotRequest { snapshot: Box::new(snapshot) })
 }
 

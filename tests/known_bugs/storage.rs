@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    io::Read,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,8 +13,8 @@ use bytes::Bytes;
 use harness::{envelope, log_of};
 use quorate::{
     Config, Entries, EntryId, Envelope, HardState, InitialState, LogIndex, MemStorage, Message, NewError,
-    NodeId, RawNode, RestoreError, Snapshot, StateMachine, StepError, Storage, StorageError, StorageWriter,
-    Term,
+    NodeId, RawNode, RestoreError, Snapshot, SnapshotWriter, StateMachine, StepError, Storage, StorageError,
+    StorageWriter, Term,
     runtime::{Driver, Options, StartError},
 };
 use slog::{Discard, Logger, o};
@@ -255,13 +256,13 @@ impl StateMachine for Text {
 
     fn query(&self, (): ()) {}
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let text = self.0.clone();
-        Box::new(move || text.into())
+        Box::new(move |output| output.write_all(text.as_bytes()))
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        self.0 = String::from_utf8(snapshot.to_vec()).map_err(RestoreError::new)?;
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        self.0 = std::io::read_to_string(snapshot)?;
         Ok(())
     }
 }
@@ -278,6 +279,6 @@ fn c21_damaged_snapshot_is_no_empty_one() {
     let damaged = Bytes::from_static(b"so\xf5nd");
     disk.create_snapshot(LogIndex(2), damaged.clone()).unwrap();
     assert!(matches!(start(), Err(StartError::Restore(_))));
-    assert_eq!(Storage::snapshot(&disk).unwrap().data, damaged);
+    assert_eq!(Storage::snapshot(&disk).unwrap().data, damaged.into());
     assert_eq!((Storage::last_index(&disk).unwrap(), disk.hard_state().commit), (LogIndex(3), LogIndex(3)));
 }

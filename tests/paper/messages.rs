@@ -40,6 +40,6 @@ pub(crate) fn vote(granted: bool) -> Message {
 /// n2 leads term 5, and sends n1 a state machine of three voters.
 pub(crate) fn snapshot(last: EntryId) -> Envelope {
     let membership = Membership::of_voters((1..=3).map(NodeId));
-    let snapshot = Snapshot { last, membership, data: Bytes::copy_from_slice(&[0; 8]) };
+    let snapshot = Snapshot { last, membership, data: Bytes::copy_from_slice(&[0; 8]).into() };
     envelope(2, 1, 5, Message::SnapshotRequest { snapshot: Box::new(snapshot) })
 }

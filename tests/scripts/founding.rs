@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use quorate::{
     Config, Entries, Entry, EntryId, HardState, LogIndex, MemStorage, Membership, NodeId, Ready, Snapshot,
-    Storage, StorageWriter, Term,
+    SnapshotData, Storage, StorageWriter, Term,
 };
 use slog::Level;
 
@@ -86,7 +86,7 @@ fn fill_storage(
 ) -> Result<MemStorage, Refusal> {
     let mut storage = MemStorage::with_membership(founders.clone());
     if let Some(last) = arguments.option_of::<EntryId>("snapshot", id)? {
-        let snapshot = Snapshot { last, membership: founders.clone(), data: bytes::Bytes::new() };
+        let snapshot = Snapshot { last, membership: founders.clone(), data: SnapshotData::default() };
         storage.write(&Ready { snapshot: Some(Box::new(snapshot)), ..Ready::default() })?;
     }
     let ids = arguments.option_of::<Vec<EntryId>>("log", id)?.unwrap_or_default();

@@ -30,7 +30,8 @@ impl Machine {
 
     pub(crate) fn restore(&mut self, snapshot: &Snapshot) {
         let index = snapshot.last.index;
-        let commands = String::from_utf8_lossy(&snapshot.data);
+        let bytes = snapshot.data.to_bytes().unwrap_or_default();
+        let commands = String::from_utf8_lossy(&bytes);
         self.commands = commands.split_whitespace().map(|command| (index, command.to_owned())).collect();
         self.memberships = vec![(index, snapshot.membership.clone())];
     }

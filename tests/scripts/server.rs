@@ -275,7 +275,7 @@ impl Server {
     pub(crate) fn compact(&self, index: LogIndex, keep: u64) -> Result<(), Refusal> {
         let last = quorate::EntryId { term: self.storage.term(index)?, index };
         let membership = self.machine.membership_at(index)?;
-        let snapshot = Snapshot { last, membership, data: self.machine.data_at(index) };
+        let snapshot = Snapshot { last, membership, data: self.machine.data_at(index).into() };
         Ok(self.storage.clone().compact(snapshot, keep)?)
     }
 

@@ -1,10 +1,13 @@
 //! The replicated state: a map from keys to values.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+    sync::Arc,
+};
 
 use bytes::{Bytes, BytesMut};
-use quorate::{LogIndex, RestoreError, StateMachine};
+use quorate::{LogIndex, RestoreError, SnapshotWriter, StateMachine};
 
 use super::command::{Command, put_text, take_text};
 
@@ -85,20 +88,24 @@ impl StateMachine for Store {
         self.value(&key).cloned()
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let values = Arc::clone(&self.values);
-        Box::new(move || {
-            let mut bytes = BytesMut::from(MAGIC);
+        Box::new(move |output| {
+            output.write_all(MAGIC)?;
+            let mut bytes = BytesMut::new();
             for text in values.iter().flat_map(|(key, value)| [key, value]) {
-                // It came out of a command, so its length can be told.
-                let _ = put_text(&mut bytes, text);
+                bytes.clear();
+                put_text(&mut bytes, text).map_err(io::Error::other)?;
+                output.write_all(&bytes)?;
             }
-            bytes.freeze()
+            Ok(())
         })
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        let mut rest = snapshot
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        let mut bytes = Vec::new();
+        snapshot.read_to_end(&mut bytes)?;
+        let mut rest = bytes
             .strip_prefix(MAGIC)
             .ok_or_else(|| RestoreError::new("it does not begin as one of lin-kv"))?;
         let mut values = BTreeMap::new();
@@ -124,7 +131,13 @@ mod tests {
     }
 
     fn snapshot(store: &Store) -> Bytes {
-        StateMachine::snapshot(store)()
+        written(store.snapshot())
+    }
+
+    fn written(write: SnapshotWriter) -> Bytes {
+        let mut bytes = Vec::new();
+        write(&mut bytes).unwrap();
+        bytes.into()
     }
 
     #[test]
@@ -165,10 +178,10 @@ mod tests {
     fn a_snapshot_shows_the_moment_it_was_begun() {
         let mut store = Store::default();
         apply(&mut store, Command::Write { key: "k", value: "1" });
-        let begun = StateMachine::snapshot(&store);
+        let begun = store.snapshot();
         apply(&mut store, Command::Write { key: "k", value: "2" });
         let mut restored = Store::default();
-        restored.restore(&begun()).unwrap();
+        restored.restore(&mut &*written(begun)).unwrap();
         assert_eq!(restored.value("k").map(|value| &**value), Some("1"));
     }
 
@@ -180,7 +193,7 @@ mod tests {
         let mut bad: Vec<Bytes> = (0..good.len()).map(|length| good.slice(..length)).collect();
         bad.retain(|bytes| **bytes != *MAGIC);
         for bytes in bad {
-            assert!(store.restore(&bytes).is_err(), "{bytes:?}");
+            assert!(store.restore(&mut &*bytes).is_err(), "{bytes:?}");
             assert_eq!(snapshot(&store), good);
         }
     }
@@ -197,7 +210,7 @@ mod tests {
             let bytes = snapshot(&store);
             let mut restored = Store::default();
             apply(&mut restored, Command::Write { key: "forgotten", value: "1" });
-            restored.restore(&bytes).unwrap();
+            restored.restore(&mut &*bytes).unwrap();
             prop_assert_eq!(&restored.values, &store.values);
             prop_assert_eq!(snapshot(&restored), bytes);
         }

@@ -7,9 +7,11 @@
 //! # A counter
 //!
 //! ```
+//! use std::io::Read;
+//!
 //! use bytes::Bytes;
 //! use maelstrom_adapter::node::{Fields, Reply, Request, Workload};
-//! use quorate::{LogIndex, RestoreError, StateMachine};
+//! use quorate::{LogIndex, RestoreError, SnapshotWriter, StateMachine};
 //!
 //! /// What is replicated.
 //! #[derive(Default)]
@@ -26,12 +28,14 @@
 //!     fn query(&self, (): ()) -> i64 {
 //!         self.0
 //!     }
-//!     fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+//!     fn snapshot(&self) -> SnapshotWriter {
 //!         let count = self.0;
-//!         Box::new(move || Bytes::copy_from_slice(&count.to_le_bytes()))
+//!         Box::new(move |output| output.write_all(&count.to_le_bytes()))
 //!     }
-//!     fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-//!         self.0 = i64::from_le_bytes((**snapshot).try_into().map_err(RestoreError::new)?);
+//!     fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+//!         let mut bytes = [0; 8];
+//!         snapshot.read_exact(&mut bytes)?;
+//!         self.0 = i64::from_le_bytes(bytes);
 //!         Ok(())
 //!     }
 //! }

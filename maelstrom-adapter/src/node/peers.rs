@@ -49,7 +49,11 @@ impl PeerTransport {
             return;
         };
         self.encoded.clear();
-        wire::encode(envelope, &mut self.encoded);
+        if let Err(error) = wire::encode(envelope, &mut self.encoded) {
+            // The leader sends it again, and meanwhile tries whether it can be read.
+            warn!(self.logger, "the snapshot for {} cannot be read: {error} -> drop it", envelope.to);
+            return;
+        }
         let out = &mut self.lines;
         out.extend_from_slice(head);
         out.extend_from_slice(envelope.message.name().as_bytes());

@@ -117,6 +117,7 @@ mod ready;
 mod replication;
 mod role;
 pub(crate) mod runs;
+mod snapshot_data;
 mod status;
 mod step;
 mod storage;
@@ -139,6 +140,7 @@ pub use ready::{
     TransferOutcome,
 };
 pub use role::RoleKind;
+pub use snapshot_data::{SnapshotData, SnapshotSource};
 pub use status::Status;
 pub use storage::{HardState, InitialState, Snapshot, Storage, StorageError};
 pub use types::{EntryId, LogIndex, NodeId, Term};

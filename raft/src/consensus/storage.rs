@@ -2,11 +2,10 @@
 //!
 //! Writing is not here. The core says in a [`Ready`](super::Ready) what to write; whoever drives it writes.
 
-use bytes::Bytes;
-
 use super::{
     entries::Entries,
     quorum::Membership,
+    snapshot_data::SnapshotData,
     types::{EntryId, LogIndex, NodeId, Term},
 };
 
@@ -29,7 +28,7 @@ pub struct Snapshot {
     /// The membership as of that entry.
     pub membership: Membership,
     /// The state itself, opaque to Raft.
-    pub data: Bytes,
+    pub data: SnapshotData,
 }
 
 /// What storage holds when a node starts.

@@ -15,7 +15,10 @@ use super::{
     jobs::{ApplyJob, ApplyReport, Batch},
     outcome::Outcome,
 };
-use crate::{consensus::EntryKind, state_machine::StateMachine};
+use crate::{
+    consensus::{EntryKind, StorageError},
+    state_machine::StateMachine,
+};
 
 /// Carries out what a [`Driver`](super::Driver) wants done by the state machine, on whichever thread it is called.
 pub struct Applier<S: StateMachine> {
@@ -85,7 +88,8 @@ impl<S: StateMachine> Applier<S> {
             ApplyJob::Apply(batch) => self.apply(batch, report),
             ApplyJob::Answer(queries) => self.answer(queries, report),
             ApplyJob::Restore { last, data } => {
-                self.state_machine.restore(&data)?;
+                let mut contents = data.open().map_err(StorageError::Io)?;
+                self.state_machine.restore(&mut *contents)?;
                 report.applied = Some(last.index);
                 report.restored += 1;
             }

@@ -5,12 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::error::panic_message;
 use crate::{
     consensus::{EntryId, LogIndex, Membership, Snapshot},
+    state_machine::SnapshotWriter,
     storage::SnapshotSaver,
 };
 
@@ -38,7 +38,7 @@ pub struct SnapshotRequest {
 /// A snapshot to be made and saved: to be [run](Self::run) away from the loop.
 pub struct SnapshotTask {
     request: SnapshotRequest,
-    serialize: Box<dyn FnOnce() -> Bytes + Send>,
+    write: SnapshotWriter,
 }
 
 /// What became of a [`SnapshotTask`]; goes back to the [`Driver`](super::Driver).
@@ -92,22 +92,16 @@ impl Compaction {
 }
 
 impl SnapshotTask {
-    pub(super) fn new(request: SnapshotRequest, serialize: Box<dyn FnOnce() -> Bytes + Send>) -> Self {
-        Self { request, serialize }
+    pub(super) fn new(request: SnapshotRequest, write: SnapshotWriter) -> Self {
+        Self { request, write }
     }
 
     /// Makes the snapshot and saves it. Takes as long as the state machine and the disk take; a panic is part of the
     /// result.
     #[must_use]
     pub fn run(self) -> SnapshotMade {
-        let Self { request: SnapshotRequest { last, membership, saver }, serialize } = self;
-        let make = || {
-            let snapshot = Snapshot { last, membership, data: serialize() };
-            match saver.lock().save(&snapshot) {
-                Ok(()) => Ok(snapshot),
-                Err(error) => Err(error.to_string()),
-            }
-        };
+        let Self { request: SnapshotRequest { last, membership, saver }, write } = self;
+        let make = || saver.lock().save(last, membership, write).map_err(|error| error.to_string());
         let result = catch_unwind(AssertUnwindSafe(make))
             .unwrap_or_else(|payload| Err(format!("it panicked: {}", panic_message(&*payload))));
         SnapshotMade { result }

@@ -111,7 +111,8 @@ impl<S: StateMachine> Driver<S> {
         if let Some(snapshot) = storage.snapshot()? {
             kept = snapshot.last.index;
             if config.applied < kept {
-                state_machine.restore(&snapshot.data)?;
+                let mut contents = snapshot.data.open().map_err(StorageError::Io)?;
+                state_machine.restore(&mut *contents)?;
                 config.applied = kept;
             }
         }

@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bytes::Bytes;
 use slog::{debug, info};
 
 use super::{
@@ -12,7 +11,7 @@ use super::{
     pending_writes::PendingWrite,
 };
 use crate::{
-    consensus::{Entries, Entry, EntryId, EntryKind, Envelope, Ready},
+    consensus::{Entries, Entry, EntryId, EntryKind, Envelope, Ready, SnapshotData},
     state_machine::StateMachine,
     transport::Transport,
 };
@@ -140,7 +139,7 @@ impl<S: StateMachine> Driver<S> {
     }
 
     /// A snapshot from the leader is durable: it takes the place of the state machine.
-    fn hand_out_snapshot(&mut self, last: EntryId, data: Bytes) {
+    fn hand_out_snapshot(&mut self, last: EntryId, data: SnapshotData) {
         info!(self.logger, "a snapshot came from the leader -> restore the state machine"; "last" => %last);
         self.handed_out = last;
         let (leader, now) = (self.raw.leader(), self.counters.ticks);

@@ -1,13 +1,11 @@
 //! What the [`Driver`](super::Driver) wants others to do, and what they report: the two ends of its two ports.
 
-use bytes::Bytes;
-
 use super::{
     compaction::{SnapshotRequest, SnapshotTask},
     completion::Completion,
 };
 use crate::{
-    consensus::{Entries, EntryId, LogIndex, Ready, Snapshot, StorageError},
+    consensus::{Entries, EntryId, LogIndex, Ready, Snapshot, SnapshotData, StorageError},
     state_machine::StateMachine,
 };
 
@@ -52,7 +50,7 @@ pub enum ApplyJob<S: StateMachine> {
         /// The last entry that it contains.
         last: EntryId,
         /// The state.
-        data: Bytes,
+        data: SnapshotData,
     },
     /// Begin a snapshot of the state as it then is.
     BeginSnapshot(SnapshotRequest),

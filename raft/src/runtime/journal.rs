@@ -1,15 +1,18 @@
 //! A state machine for tests: remembers every command in order.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    io::{self, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
 
 use crate::{
     consensus::LogIndex,
-    state_machine::{RestoreError, StateMachine},
+    state_machine::{RestoreError, SnapshotWriter, StateMachine},
 };
 
 /// Its snapshot is its lines, each with a line feed.
@@ -38,14 +41,13 @@ impl StateMachine for Journal {
         self.lines.clone()
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let lines = self.lines.clone();
-        Box::new(move || lines.iter().map(|line| format!("{line}\n")).collect::<String>().into())
+        Box::new(move |output| lines.iter().try_for_each(|line| writeln!(output, "{line}")))
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        let text = std::str::from_utf8(snapshot).map_err(RestoreError::new)?;
-        self.lines = text.lines().map(str::to_owned).collect();
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        self.lines = io::read_to_string(snapshot)?.lines().map(str::to_owned).collect();
         Ok(())
     }
 }

@@ -78,6 +78,7 @@ mod waiters;
 mod writer;
 
 pub use applier::Applier;
+pub(crate) use clock::{Clock, SystemClock, milliseconds_since_1970};
 pub use compaction::{SnapshotMade, SnapshotRequest, SnapshotTask};
 pub use completion::Completion;
 pub use consistency::Consistency;

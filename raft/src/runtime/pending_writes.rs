@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
-use crate::consensus::{EntryId, Envelope};
+use crate::consensus::{EntryId, Envelope, SnapshotData};
 
 /// Readys whose write is under way, oldest first, and what each wants done after it.
 #[derive(Default)]
@@ -21,7 +19,7 @@ pub(super) struct PendingWrite {
     /// What promises that it is durable.
     pub(super) messages: Vec<Envelope>,
     /// What the state machine is to be restored from, once a crash cannot take it back.
-    pub(super) restore: Option<(EntryId, Bytes)>,
+    pub(super) restore: Option<(EntryId, SnapshotData)>,
 }
 
 impl PendingWrites {

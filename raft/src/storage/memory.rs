@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{SnapshotSaver, StorageWriter};
-use crate::consensus::{
-    Entries, EntryId, HardState, InitialState, LogIndex, Membership, NodeId, Ready, Snapshot, Storage,
-    StorageError, Term, runs::Runs,
+use crate::{
+    consensus::{
+        Entries, EntryId, HardState, InitialState, LogIndex, Membership, NodeId, Ready, Snapshot,
+        SnapshotData, Storage, StorageError, Term, runs::Runs,
+    },
+    state_machine::SnapshotWriter,
 };
 
 /// A log in memory. Clones are handles on the same log.
@@ -72,10 +74,14 @@ impl MemStorage {
     ///
     /// # Errors
     /// [`StorageError`] if that entry is not in the log.
-    pub fn create_snapshot(&self, index: LogIndex, data: Bytes) -> Result<Snapshot, StorageError> {
+    pub fn create_snapshot(
+        &self,
+        index: LogIndex,
+        data: impl Into<SnapshotData>,
+    ) -> Result<Snapshot, StorageError> {
         let mut held = self.held.lock();
         let last = EntryId { term: held.term(index)?, index };
-        let snapshot = Snapshot { last, membership: held.membership.clone(), data };
+        let snapshot = Snapshot { last, membership: held.membership.clone(), data: data.into() };
         held.snapshot = Some(snapshot.clone());
         Ok(snapshot)
     }
@@ -189,7 +195,7 @@ impl StorageWriter for MemStorage {
     }
 
     fn snapshot_saver(&self) -> Box<dyn SnapshotSaver> {
-        Box::new(NothingToSave)
+        Box::new(MemorySaver)
     }
 
     fn compact(&mut self, snapshot: Snapshot, keep: u64) -> Result<(), StorageError> {
@@ -209,11 +215,18 @@ impl StorageWriter for MemStorage {
     }
 }
 
-/// A snapshot in memory is safe when it is in force.
-struct NothingToSave;
+/// Writes snapshots into memory, where they are as safe as they will be.
+struct MemorySaver;
 
-impl SnapshotSaver for NothingToSave {
-    fn save(&self, _snapshot: &Snapshot) -> Result<(), StorageError> {
-        Ok(())
+impl SnapshotSaver for MemorySaver {
+    fn save(
+        &self,
+        last: EntryId,
+        membership: Membership,
+        write: SnapshotWriter,
+    ) -> Result<Snapshot, StorageError> {
+        let mut data = Vec::new();
+        write(&mut data)?;
+        Ok(Snapshot { last, membership, data: data.into() })
     }
 }

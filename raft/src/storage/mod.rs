@@ -8,7 +8,10 @@ mod memory;
 
 pub use memory::MemStorage;
 
-use crate::consensus::{LogIndex, Ready, Snapshot, Storage, StorageError};
+use crate::{
+    consensus::{EntryId, LogIndex, Membership, Ready, Snapshot, Storage, StorageError},
+    state_machine::SnapshotWriter,
+};
 
 /// The write side of a node's storage.
 ///
@@ -80,10 +83,15 @@ pub trait StorageWriter: Send {
 
 /// Saves snapshots that the state machine has made, beside the log and without touching it.
 pub trait SnapshotSaver: Send {
-    /// Makes `snapshot` durable. It comes into force when [`StorageWriter::compact`] is called with it; until then, and
-    /// if that never happens, the storage is as it was.
+    /// Makes the snapshot durable whose contents `write` writes. It comes into force when [`StorageWriter::compact`] is
+    /// called with what is returned; until then, and if that never happens, the storage is as it was.
     ///
     /// # Errors
-    /// [`StorageError`]; nothing has changed.
-    fn save(&self, snapshot: &Snapshot) -> Result<(), StorageError>;
+    /// [`StorageError`], also if `write` fails; nothing has changed.
+    fn save(
+        &self,
+        last: EntryId,
+        membership: Membership,
+        write: SnapshotWriter,
+    ) -> Result<Snapshot, StorageError>;
 }

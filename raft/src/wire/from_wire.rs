@@ -140,7 +140,7 @@ fn snapshot(wire: Option<proto::Snapshot>) -> Result<Snapshot, WireError> {
         return Err(missing("the index of the snapshot's last entry"));
     }
     let last = EntryId::new(metadata.term, metadata.index);
-    Ok(Snapshot { last, membership: membership(members)?, data: wire.data })
+    Ok(Snapshot { last, membership: membership(members)?, data: wire.data.into() })
 }
 
 fn membership(wire: proto::ConfState) -> Result<Membership, WireError> {

@@ -12,12 +12,12 @@ mod from_wire;
 mod proto;
 mod to_wire;
 
+use std::io;
+
 use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 
-use crate::consensus::Envelope;
-#[cfg(doc)]
-use crate::consensus::Message;
+use crate::consensus::{Envelope, Message};
 
 /// Marks a heartbeat that wants no answer.
 const COMMIT_NOTICE: &[u8] = b"\0commit notice";
@@ -27,8 +27,27 @@ const CAMPAIGN_TRANSFER: &[u8] = b"CampaignTransfer";
 const EMPTY_COMMAND: &[u8] = b"\0";
 
 /// Appends the envelope's bytes to `buffer`.
-pub fn encode(envelope: &Envelope, buffer: &mut BytesMut) {
-    let message = proto::Message::from(envelope);
+///
+/// # Errors
+/// If the data of a snapshot is on a disk that cannot be read; nothing was appended.
+pub fn encode(envelope: &Envelope, buffer: &mut BytesMut) -> io::Result<()> {
+    let mut message = proto::Message::from(envelope);
+    if let Message::SnapshotRequest { snapshot, .. } = &envelope.message
+        && let Some(wire) = &mut message.snapshot
+    {
+        wire.data = snapshot.data.to_bytes()?;
+    }
+    append(&message, buffer);
+    Ok(())
+}
+
+/// Appends the envelope's bytes to `buffer`, as if the data of a snapshot were empty: for transports that send it by
+/// itself, piece by piece.
+pub fn encode_without_data(envelope: &Envelope, buffer: &mut BytesMut) {
+    append(&proto::Message::from(envelope), buffer);
+}
+
+fn append(message: &proto::Message, buffer: &mut BytesMut) {
     buffer.reserve(message.encoded_len());
     // A `BytesMut` grows, so encoding into it cannot fail.
     let encoded = message.encode(buffer);

@@ -11,7 +11,7 @@ use crate::consensus::{
 
 fn over_the_wire(envelope: &Envelope) -> Result<Envelope, WireError> {
     let mut buffer = BytesMut::new();
-    encode(envelope, &mut buffer);
+    encode(envelope, &mut buffer).unwrap();
     decode(buffer.freeze())
 }
 
@@ -66,7 +66,7 @@ fn snapshot() -> impl Strategy<Value = Box<Snapshot>> {
     (entry_id(), members, bytes()).prop_map(|(last, members, data)| {
         let last = EntryId { index: last.index.next(), ..last };
         let membership = Membership::of_voters(members.into_iter().map(NodeId));
-        Box::new(Snapshot { last, membership, data })
+        Box::new(Snapshot { last, membership, data: data.into() })
     })
 }
 
@@ -131,7 +131,7 @@ proptest! {
     fn a_damaged_message_is_a_message_or_an_error(message in message(), at in any::<usize>(), flip in 1_u8..) {
         let envelope = Envelope { from: NodeId(1), to: NodeId(2), term: Term(3), message };
         let mut buffer = BytesMut::new();
-        encode(&envelope, &mut buffer);
+        encode(&envelope, &mut buffer).unwrap();
         let at = at % buffer.len();
         buffer[at] ^= flip;
         let _ = decode(buffer.freeze());
@@ -156,7 +156,7 @@ fn the_bytes_are_those_of_eraftpb() {
     let entries = Entries::try_from(vec![Entry::command(EntryId::new(3, 8), "x")]).unwrap();
     let append = Message::AppendRequest { previous: EntryId::new(2, 7), entries, commit: LogIndex(6) };
     let mut buffer = BytesMut::new();
-    encode(&sent(append), &mut buffer);
+    encode(&sent(append), &mut buffer).unwrap();
     let expected = [
         0x08, 3, // msg_type = MsgAppend
         0x10, 2, // to
@@ -185,4 +185,16 @@ fn what_no_node_sends_is_refused_with_the_reason() {
     let of_nobody = [&[0x08, 7, 0x10, 2, 0x18, 1, 0x4a, 9][..], &snapshot].concat();
     assert_eq!(decode(Bytes::from(of_nobody)), Err(WireError::Nobody));
     assert!(matches!(refused(&[0xff]), WireError::Malformed(_)));
+}
+
+#[test]
+fn data_of_a_snapshot_may_travel_by_itself() {
+    let membership = Membership::of_voters([NodeId(1)]);
+    let snapshot = Snapshot { last: EntryId::new(2, 5), membership, data: vec![1, 2, 3].into() };
+    let with_data = sent(Message::SnapshotRequest { snapshot: Box::new(snapshot.clone()) });
+    let empty = Snapshot { data: Bytes::new().into(), ..snapshot };
+    let mut buffer = BytesMut::new();
+    super::encode_without_data(&with_data, &mut buffer);
+    assert_eq!(decode(buffer.freeze()), Ok(sent(Message::SnapshotRequest { snapshot: Box::new(empty) })));
+    assert_eq!(over_the_wire(&with_data), Ok(with_data));
 }

@@ -155,13 +155,14 @@ fn packed(sequences: &[u64]) -> Bytes {
     bytes.freeze()
 }
 
+/// Without its data.
 fn snapshot(snapshot: &Snapshot) -> proto::Snapshot {
     let metadata = proto::SnapshotMetadata {
         conf_state: Some(conf_state(&snapshot.membership)),
         index: snapshot.last.index.0,
         term: snapshot.last.term.0,
     };
-    proto::Snapshot { data: snapshot.data.clone(), metadata: Some(metadata) }
+    proto::Snapshot { data: Bytes::new(), metadata: Some(metadata) }
 }
 
 fn conf_state(membership: &Membership) -> proto::ConfState {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::{self, Read},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use quorate::{
     Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, RestoreError, RoleKind,
-    StateMachine, Ticket,
+    SnapshotWriter, StateMachine, Ticket,
 };
 use slog::{Discard, Logger, o};
 
@@ -45,14 +46,13 @@ impl StateMachine for Journal {
         self.lines()
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let lines = self.lines();
-        Box::new(move || lines.join("\n").into())
+        Box::new(move |output| lines.iter().try_for_each(|line| writeln!(output, "{line}")))
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        let text = std::str::from_utf8(snapshot).map_err(RestoreError::new)?;
-        *self.lines.lock() = text.lines().map(str::to_owned).collect();
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        *self.lines.lock() = io::read_to_string(snapshot)?.lines().map(str::to_owned).collect();
         Ok(())
     }
 }

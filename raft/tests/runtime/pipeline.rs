@@ -1,6 +1,7 @@
 //! Loop, writer and applier side by side: what is slow in one keeps the others waiting for nothing.
 
 use std::{
+    io::Read,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use quorate::{
     Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, RestoreError,
-    RoleKind, Snapshot, SnapshotSaver, StateMachine, StorageError, StorageWriter, Ticket,
+    RoleKind, Snapshot, SnapshotSaver, SnapshotWriter, StateMachine, StorageError, StorageWriter, Ticket,
     runtime::{Part, StopReason, UnknownReason},
 };
 use slog::{Discard, Logger, o};
@@ -131,16 +132,18 @@ impl StateMachine for Machine {
         self.count
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let (count, thread) = (self.count, self.snapshot_thread.clone());
-        Box::new(move || {
+        Box::new(move |output| {
             thread.note();
-            count.to_be_bytes().to_vec().into()
+            output.write_all(&count.to_be_bytes())
         })
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        self.count = u64::from_be_bytes(snapshot[..].try_into().map_err(RestoreError::new)?);
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        let mut count = [0; 8];
+        snapshot.read_exact(&mut count)?;
+        self.count = u64::from_be_bytes(count);
         Ok(())
     }
 }

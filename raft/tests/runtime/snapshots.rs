@@ -1,10 +1,12 @@
 //! Logs that are cut, and nodes that catch up by snapshot.
 
+use std::io::Read;
+
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use quorate::{
     Config, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, RestoreError, RoleKind,
-    StateMachine,
+    SnapshotWriter, StateMachine,
 };
 use slog::{Discard, Logger, o};
 
@@ -86,16 +88,16 @@ impl StateMachine for Slow {
         self.count
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let (count, begun, may_end) = (self.count, self.begun.clone(), self.may_end.clone());
-        Box::new(move || {
+        Box::new(move |output| {
             begun.send(()).unwrap();
             may_end.recv().unwrap();
-            count.to_string().into()
+            write!(output, "{count}")
         })
     }
 
-    fn restore(&mut self, _snapshot: &Bytes) -> Result<(), RestoreError> {
+    fn restore(&mut self, _snapshot: &mut dyn Read) -> Result<(), RestoreError> {
         Ok(())
     }
 }

@@ -98,7 +98,7 @@ impl Storage for Liar {
         let nonsense = |number| Snapshot {
             last: EntryId::new(number, number),
             membership: Membership::default(),
-            data: Bytes::new(),
+            data: Bytes::new().into(),
         };
         self.answer(LogIndex::ZERO, Storage::snapshot, nonsense)
     }

@@ -116,7 +116,7 @@ impl Known {
 
     fn snapshot(&self, choices: &mut Choices<'_>) -> Box<Snapshot> {
         let last = self.id(choices);
-        Box::new(Snapshot { last, membership: membership(choices), data: Bytes::from_static(&[0; 8]) })
+        Box::new(Snapshot { last, membership: membership(choices), data: Bytes::from_static(&[0; 8]).into() })
     }
 
     /// What the receiver of a message from the node would say next: gladly, or not.

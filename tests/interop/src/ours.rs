@@ -70,7 +70,7 @@ impl Ours {
 
     fn restore(&mut self, snapshot: &Snapshot) {
         let last = snapshot.last;
-        self.machine = Machine::restored(last.term.0, last.index.0, &snapshot.data);
+        self.machine = Machine::restored(last.term.0, last.index.0, &snapshot.data.to_bytes().unwrap());
         self.membership = snapshot.membership.clone();
     }
 }
@@ -85,7 +85,7 @@ fn what(entry: &Entry) -> String {
 
 fn packet(envelope: &Envelope) -> Packet {
     let mut buffer = BytesMut::new();
-    wire::encode(envelope, &mut buffer);
+    wire::encode(envelope, &mut buffer).unwrap();
     Packet { from: envelope.from.0, to: envelope.to.0, bytes: buffer.freeze() }
 }
 
@@ -165,7 +165,7 @@ impl Node for Ours {
         if self.machine.index() > held {
             let last = EntryId::new(self.machine.term, self.machine.index());
             let data = Bytes::from(self.machine.to_bytes());
-            let snapshot = Snapshot { last, membership: self.membership.clone(), data };
+            let snapshot = Snapshot { last, membership: self.membership.clone(), data: data.into() };
             self.disk.compact(snapshot, keep).expect("the disk takes a newer snapshot");
         }
     }

@@ -1,8 +1,11 @@
 //! Batches and their responses, and the end of a state machine that has panicked.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    io::Read,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -10,9 +13,9 @@ use crossbeam_channel::unbounded;
 
 use super::*;
 use crate::{
-    consensus::{Entries, Entry, EntryId, LogIndex},
+    consensus::{Entries, Entry, EntryId, LogIndex, SnapshotData},
     runtime::{Ticket, UnknownReason},
-    state_machine::RestoreError,
+    state_machine::{RestoreError, SnapshotWriter},
 };
 
 /// Counts commands, and panics at `panic`.
@@ -41,11 +44,11 @@ impl StateMachine for Counter {
         self.count
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
-        Box::new(Bytes::new)
+    fn snapshot(&self) -> SnapshotWriter {
+        Box::new(|_| Ok(()))
     }
 
-    fn restore(&mut self, _snapshot: &Bytes) -> Result<(), RestoreError> {
+    fn restore(&mut self, _snapshot: &mut dyn Read) -> Result<(), RestoreError> {
         Err(RestoreError::new("of another version"))
     }
 }
@@ -127,7 +130,7 @@ fn i3_a_panic_leaves_nobody_waiting_and_the_state_machine_alone() {
 #[test]
 fn a_snapshot_that_is_not_understood_is_the_end() {
     let mut applier = Applier::new(Counter::default());
-    let restore = ApplyJob::Restore { last: EntryId::new(1, 9), data: Bytes::new() };
+    let restore = ApplyJob::Restore { last: EntryId::new(1, 9), data: SnapshotData::default() };
     let reason = applier.run([restore]).err().unwrap();
     assert!(matches!(reason, StopReason::Restore(_)), "{reason}");
 }

@@ -11,6 +11,7 @@ use slog::{Discard, o};
 
 use super::*;
 use crate::{
+    SnapshotWriter,
     consensus::{LogIndex, Message, NodeId, RoleKind, Term},
     runtime::{Ticket, UnknownReason, journal::Journal},
     storage::MemStorage,
@@ -334,7 +335,7 @@ fn a_node_starts_again_from_its_snapshot() {
 #[test]
 fn a_snapshot_that_panics_is_counted_and_the_next_is_made() {
     let mut cluster = Cluster::new(1, &Options { compact_after_bytes: 50, ..options() });
-    let fail = || -> Bytes { panic!("no memory") };
+    let fail: SnapshotWriter = Box::new(|_| panic!("no memory"));
     for _ in 0..2 {
         cluster.propose(1, "x").on_done(drop);
         cluster.settle();
@@ -345,7 +346,7 @@ fn a_snapshot_that_panics_is_counted_and_the_next_is_made() {
     assert!(cluster.node(1).take_snapshot_task().is_some());
     let membership = cluster.node(1).status().core.membership;
     let request = cluster.node(1).compaction.request(EntryId::new(1, 3), membership);
-    cluster.nodes[0].keep(SnapshotTask::new(request, Box::new(fail)).run());
+    cluster.nodes[0].keep(SnapshotTask::new(request, fail).run());
     assert_eq!(cluster.node(1).counters.snapshots_failed, 1);
     for _ in 0..4 {
         cluster.propose(1, "x").on_done(drop);
