@@ -17,6 +17,8 @@
 
 pub mod consensus;
 #[cfg(feature = "runtime")]
+pub mod metrics;
+#[cfg(feature = "runtime")]
 pub mod runtime;
 #[cfg(feature = "runtime")]
 pub mod sessions;
@@ -36,9 +38,12 @@ pub use runtime::{Handle, Node, Options, Outcome, Ticket};
 #[cfg(feature = "runtime")]
 pub use state_machine::{RestoreError, SnapshotWriter, StateMachine};
 #[cfg(feature = "runtime")]
-pub use storage::{MemStorage, SnapshotSaver, StorageWriter};
+pub use storage::{
+    MemStorage, SnapshotSaver, StorageWriter,
+    disk::{DiskOptions, DiskStorage},
+};
 #[cfg(feature = "runtime")]
-pub use transport::{Inbox, MemNetwork, Transport};
+pub use transport::{Inbox, MemNetwork, TcpOptions, TcpTransport, Transport};
 
 /// The README's loop compiles.
 #[cfg(doctest)]

@@ -299,6 +299,7 @@ impl RawNode {
             uncommitted_bytes: leader.map_or(0, |leader| leader.uncommitted_bytes),
             pending_reads: raft.pending_reads(),
             ignored: raft.ignored,
+            elections: raft.elections,
         }
     }
 }

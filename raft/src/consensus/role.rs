@@ -30,6 +30,11 @@ pub enum RoleKind {
     Leader,
 }
 
+impl RoleKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Follower, Self::PreCandidate, Self::Candidate, Self::Leader];
+}
+
 /// What a leader knows.
 pub(super) struct Leader {
     pub(super) progress: ProgressSet,

@@ -1,4 +1,4 @@
-//! Time: the only place in the library that asks for it.
+//! Time: the only place in the runtime that asks for it.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -68,6 +68,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
     ) -> Result<(), StopReason> {
         // Whether it was a message or the time that ended the wait is seen below.
         let _ready = incoming.ready_timeout(patience);
+        let begin = self.clock.now();
         for control in mailbox.control.try_iter() {
             self.on_control(control)?;
         }
@@ -94,6 +95,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         if is_tick || has_new_leader {
             self.shared.publish(self.driver.status());
         }
+        self.shared.measurements.on_turn(self.clock.now().saturating_sub(begin));
         if self.driver.may_stop() { Err(StopReason::Requested) } else { Ok(()) }
     }
 
@@ -118,7 +120,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         }
         match &mut self.writer {
             Port::InLine(writer) => {
-                let report = writer.run(jobs)?;
+                let report = self.shared.measurements.write(writer, jobs)?;
                 self.driver.on_written(report, &mut *self.transport)
             }
             Port::Thread(worker) => {
@@ -135,7 +137,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         }
         match &mut self.applier {
             Port::InLine(applier) => {
-                let report = applier.run(jobs)?;
+                let report = self.shared.measurements.apply(applier, jobs)?;
                 self.driver.on_applied(report);
             }
             Port::Thread(worker) => worker.send(jobs),

@@ -26,6 +26,7 @@ impl<S: StateMachine> Driver<S> {
         self.counters.readys += 1;
         let (leader, now) = (self.raw.leader(), self.counters.ticks);
         if let Some(leadership) = ready.leadership {
+            self.counters.leader_changes += u64::from(leadership.leader.is_some());
             self.waiters.on_leadership(leadership, now);
             self.administration.changes.on_leadership(leadership, now);
         }

@@ -15,6 +15,7 @@ use super::{
     consistency::Consistency,
     error::{Part, StopReason},
     jobs::WriteReport,
+    measurements::Measurements,
     membership_goal::MembershipGoal,
     options::Options,
     outcome::{Outcome, RefusalReason},
@@ -22,6 +23,7 @@ use super::{
 };
 use crate::{
     consensus::{ConfChange, Envelope, Membership, NodeId},
+    metrics::AddedSources,
     state_machine::StateMachine,
 };
 
@@ -98,6 +100,9 @@ pub(super) struct Shared {
     stopped: OnceLock<StopReason>,
     /// A part that had not ended when it was given up.
     hung: OnceLock<Part>,
+    pub(super) measurements: Arc<Measurements>,
+    /// Of what others measure.
+    pub(super) metric_sources: Arc<AddedSources>,
     pub(super) messages_dropped: AtomicU64,
     pub(super) requests_refused: AtomicU64,
 }
@@ -112,6 +117,8 @@ pub(super) fn channels<S: StateMachine>(options: &Options, status: NodeStatus) -
         status: Mutex::new(status),
         stopped: OnceLock::new(),
         hung: OnceLock::new(),
+        measurements: Arc::new(Measurements::new()),
+        metric_sources: Arc::default(),
         messages_dropped: AtomicU64::new(0),
         requests_refused: AtomicU64::new(0),
     };
@@ -150,6 +157,11 @@ impl<S: StateMachine> Mailbox<S> {
 impl Shared {
     pub(super) fn publish(&self, status: NodeStatus) {
         *self.status.lock() = status;
+    }
+
+    /// Which node it is.
+    pub(super) fn id(&self) -> NodeId {
+        self.status.lock().core.id
     }
 
     /// Who leads, as last published, for a client that is refused.

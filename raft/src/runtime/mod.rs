@@ -64,6 +64,7 @@ mod jobs;
 #[cfg(test)]
 mod journal;
 mod mailbox;
+mod measurements;
 mod membership_goal;
 mod membership_operation;
 mod node;
@@ -73,6 +74,7 @@ mod pending_writes;
 mod port;
 mod queries;
 mod status;
+mod status_metrics;
 mod thread;
 mod ticket;
 mod waiters;

@@ -68,11 +68,19 @@ impl<S: StateMachine> Node<S> {
             Driver::open(config, options.clone(), state_machine, storage, logger.clone())?;
         let (senders, mailbox) = channels(&options, driver.status());
         let (to_loop, clients) = (&senders.control, applier.clients());
-        let writer = WritePort::start(writer, &name, to_loop.clone()).map_err(StartError::Thread)?;
-        let reports = Arc::new(ApplyReports::default());
-        let (is_in_line, own_reports) = (options.apply_in_line, Arc::clone(&reports));
-        let applier = ApplyPort::start(applier, is_in_line, &name, own_reports, to_loop.clone())
+        let measurements = &senders.shared.measurements;
+        let writer = WritePort::start(writer, &name, Arc::clone(measurements), to_loop.clone())
             .map_err(StartError::Thread)?;
+        let reports = Arc::new(ApplyReports::default());
+        let applier = ApplyPort::start(
+            applier,
+            options.apply_in_line,
+            &name,
+            Arc::clone(measurements),
+            Arc::clone(&reports),
+            to_loop.clone(),
+        )
+        .map_err(StartError::Thread)?;
         let mut own_threads: Vec<_> = applier.thread_id().into_iter().collect();
         // It waits itself for the others, for as long.
         let hand_over = options.tick.saturating_mul(options.hand_over_ticks);

@@ -9,6 +9,7 @@ use super::{
     apply_reports::ApplyReports,
     jobs::{ApplyJob, WriteJob},
     mailbox::Control,
+    measurements::Measurements,
     thread::{ClosedWorker, Worker},
     writer::Writer,
 };
@@ -44,12 +45,17 @@ impl<P, J: Send + 'static> Port<P, J> {
 
 impl<W: StorageWriter + 'static> WritePort<W> {
     /// Waking another thread costs more than storage that waits for nothing.
-    pub(super) fn start(mut writer: Writer<W>, node: &str, to_loop: Sender<Control>) -> io::Result<Self> {
+    pub(super) fn start(
+        mut writer: Writer<W>,
+        node: &str,
+        measurements: Arc<Measurements>,
+        to_loop: Sender<Control>,
+    ) -> io::Result<Self> {
         if !writer.waits_for_device() {
             return Ok(Self::InLine(writer));
         }
         let work = move |jobs: &mut dyn Iterator<Item = WriteJob>| {
-            let report = writer.run(jobs);
+            let report = measurements.write(&mut writer, jobs);
             // A storage that has failed is not touched again.
             let goes_on = report.is_ok();
             to_loop.send(Control::Written(report)).is_ok() && goes_on
@@ -63,19 +69,21 @@ impl<S: StateMachine> ApplyPort<S> {
         mut applier: Applier<S>,
         is_in_line: bool,
         node: &str,
+        measurements: Arc<Measurements>,
         reports: Arc<ApplyReports>,
         to_loop: Sender<Control>,
     ) -> io::Result<Self> {
         if is_in_line {
             return Ok(Self::InLine(applier));
         }
-        let work = move |jobs: &mut dyn Iterator<Item = ApplyJob<S>>| match applier.run(jobs) {
-            Ok(report) => !reports.put(report) || to_loop.send(Control::Applied).is_ok(),
-            Err(reason) => {
-                let _told = to_loop.send(Control::ApplierFailed(reason));
-                false
-            }
-        };
+        let work =
+            move |jobs: &mut dyn Iterator<Item = ApplyJob<S>>| match measurements.apply(&mut applier, jobs) {
+                Ok(report) => !reports.put(report) || to_loop.send(Control::Applied).is_ok(),
+                Err(reason) => {
+                    let _told = to_loop.send(Control::ApplierFailed(reason));
+                    false
+                }
+            };
         Ok(Self::Thread(Worker::spawn(format!("{node}-applier"), work)?))
     }
 }

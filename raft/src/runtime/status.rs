@@ -45,6 +45,8 @@ pub struct Counters {
     pub syncs: u64,
     /// Batches of entries applied.
     pub batches_applied: u64,
+    /// How often a leader became known: another than before, or after there was none.
+    pub leader_changes: u64,
     /// Messages of peers taken up.
     pub messages: u64,
     /// Messages that no correct peer sends: two nodes share an id, or an address is wrong.

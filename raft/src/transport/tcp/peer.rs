@@ -1,0 +1,173 @@
+//! A node that this one sends to.
+
+use std::sync::atomic::Ordering;
+
+use parking_lot::{Condvar, Mutex};
+use slog::{Logger, o, warn};
+
+use super::{
+    options::TcpOptions,
+    queue::{Queue, Queued},
+    sockets::Sockets,
+    statistics::{Dropped, PeerCounters, PeerStatistics, Refusal, add},
+};
+use crate::consensus::{Envelope, Message, NodeId};
+
+/// A node that this one sends to: where it is, what waits for it, and what became of what was sent.
+pub(super) struct Peer {
+    pub(super) id: NodeId,
+    address: Mutex<String>,
+    pub(super) queue: Queue,
+    pub(super) snapshot: SnapshotSlot,
+    /// The connections to it that are open now.
+    pub(super) sockets: Sockets,
+    pub(super) counters: PeerCounters,
+    pub(super) logger: Logger,
+}
+
+/// A snapshot that waits to be sent; there is room for one, as a newer one makes an older one useless.
+#[derive(Default)]
+pub(super) struct SnapshotSlot {
+    state: Mutex<SlotState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct SlotState {
+    waiting: Option<Envelope>,
+    under_way: Option<Envelope>,
+    is_closed: bool,
+}
+
+impl Peer {
+    pub(super) fn new(id: NodeId, address: String, options: &TcpOptions, logger: &Logger) -> Self {
+        Self {
+            id,
+            address: Mutex::new(address),
+            queue: Queue::new(options),
+            snapshot: SnapshotSlot::default(),
+            sockets: Sockets::default(),
+            counters: PeerCounters::default(),
+            logger: logger.new(o!("peer" => id.to_string())),
+        }
+    }
+
+    pub(super) fn address(&self) -> String {
+        self.address.lock().clone()
+    }
+
+    /// It is somewhere else now. Whatever goes to the old place ends.
+    pub(super) fn move_to(&self, address: String) {
+        let before = std::mem::replace(&mut *self.address.lock(), address.clone());
+        if before != address {
+            self.sockets.close_all();
+            self.queue.hurry();
+        }
+    }
+
+    /// Queues a message. Whether it took no other's place.
+    pub(super) fn send(&self, queued: Queued) -> bool {
+        let dropped = self.queue.push(queued);
+        self.drop_messages(Dropped::QueueFull, dropped);
+        dropped == 0
+    }
+
+    /// Sends a snapshot as soon as nothing newer is to be sent.
+    pub(super) fn send_snapshot(&self, envelope: Envelope) {
+        if self.snapshot.put(envelope) {
+            self.drop_messages(Dropped::Superseded, 1);
+        }
+    }
+
+    /// What waits has no way to go.
+    pub(super) fn drop_waiting(&self) {
+        self.drop_messages(Dropped::Disconnected, self.queue.clear());
+    }
+
+    pub(super) fn drop_messages(&self, reason: Dropped, count: usize) {
+        if count > 0 {
+            self.counters.dropped.add(reason.word(), count as u64);
+        }
+    }
+
+    /// Counts an attempt in vain, and tells of it: the first, the second, the fourth, the eighth of its kind.
+    pub(super) fn note_failure(&self, reason: Refusal, error: &dyn std::error::Error) {
+        add(&self.counters.failed_attempts, 1);
+        let count = self.counters.refused.add(reason.word(), 1);
+        if count.is_power_of_two() {
+            warn!(self.logger, "cannot connect: {error} -> trying again"; "address" => self.address(),
+                "times" => count);
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
+    /// Nothing more is sent to it; its threads end.
+    pub(super) fn close(&self) {
+        self.queue.close();
+        self.snapshot.close();
+        self.sockets.close();
+    }
+
+    pub(super) fn statistics(&self) -> PeerStatistics {
+        self.counters.statistics(self.id, self.queue.length())
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.counters.is_connected.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_connected(&self, is_connected: bool) {
+        self.counters.is_connected.store(is_connected, Ordering::Relaxed);
+    }
+}
+
+/// Whether both carry the same snapshot in the same term; without looking into it, as it may be large.
+fn is_same(one: &Envelope, other: &Envelope) -> bool {
+    let last = |envelope: &Envelope| match &envelope.message {
+        Message::SnapshotRequest { snapshot } => Some(snapshot.last),
+        _ => None,
+    };
+    one.term == other.term && last(one) == last(other)
+}
+
+impl SnapshotSlot {
+    /// Puts a snapshot in, unless it is the one that is under way. Whether another had to give way.
+    fn put(&self, envelope: Envelope) -> bool {
+        let mut state = self.state.lock();
+        if state.is_closed || state.under_way.as_ref().is_some_and(|other| is_same(other, &envelope)) {
+            return false;
+        }
+        let superseded = state.waiting.replace(envelope).is_some() || state.under_way.is_some();
+        self.changed.notify_all();
+        superseded
+    }
+
+    /// Waits for a snapshot to send; `None` if there will be none any more.
+    pub(super) fn take(&self) -> Option<Envelope> {
+        let mut state = self.state.lock();
+        while state.waiting.is_none() && !state.is_closed {
+            self.changed.wait(&mut state);
+        }
+        state.under_way = state.waiting.take();
+        state.under_way.clone()
+    }
+
+    /// Whether the one that is under way is of use no more.
+    pub(super) fn is_superseded(&self) -> bool {
+        let state = self.state.lock();
+        state.is_closed || state.waiting.is_some()
+    }
+
+    /// The one that was under way has arrived, or never will.
+    pub(super) fn finish(&self) {
+        self.state.lock().under_way = None;
+    }
+
+    fn close(&self) {
+        self.state.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+}
