@@ -164,9 +164,10 @@ struct Table {
 impl Table {
     fn new(servers: &Addresses) -> Self {
         let alone = |(id, address): (&u64, &String)| Addresses([(*id, address.clone())].into());
-        let clients = servers.0.iter().map(|server| {
-            (*server.0, Client::new(alone(server)).with_patience(Duration::from_millis(200)))
-        });
+        let clients = servers
+            .0
+            .iter()
+            .map(|server| (*server.0, Client::new(alone(server)).with_patience(Duration::from_millis(200))));
         let is_terminal = io::stdout().is_terminal();
         Self { clients: clients.collect(), is_terminal, news: "", lines: 0 }
     }
