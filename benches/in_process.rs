@@ -3,6 +3,7 @@
 //! Not a criterion bench: what counts is a whole cluster under a steady load, and its slowest answers.
 
 use std::{
+    io::Read,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -11,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use quorate::{
     Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, RestoreError,
-    RoleKind, Snapshot, SnapshotSaver, StateMachine, StorageError, StorageWriter,
+    RoleKind, Snapshot, SnapshotSaver, SnapshotWriter, StateMachine, StorageError, StorageWriter,
 };
 use slog::{Discard, Logger, o};
 
@@ -36,13 +37,15 @@ impl StateMachine for Counter {
         self.0
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let count = self.0;
-        Box::new(move || count.to_be_bytes().to_vec().into())
+        Box::new(move |output| output.write_all(&count.to_be_bytes()))
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        self.0 = u64::from_be_bytes(snapshot[..].try_into().map_err(RestoreError::new)?);
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        let mut count = [0; 8];
+        snapshot.read_exact(&mut count)?;
+        self.0 = u64::from_be_bytes(count);
         Ok(())
     }
 }
