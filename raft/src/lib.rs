@@ -8,7 +8,7 @@
 //!   `runtime`, which is on by default, it is all there is.
 //! - [`runtime`] drives it: a [`Node`] is a thread around a [`StateMachine`] of yours, a [`StorageWriter`], and a
 //!   [`Transport`]. A [`Handle`] gives out a [`Ticket`] for each command and each query.
-//! - [`sessions`] let clients try again without doing anything twice.
+//! - [`sessions`] let clients try again without doing anything twice; [`metrics`] show Prometheus what a node does.
 //! - [`wire`] puts messages into the format of raft-rs and etcd, for transports that need bytes.
 //!
 //! The repository's `README.md` shows the loop around a [`RawNode`] in thirty lines, and `docs/ready.md` why each
