@@ -2,7 +2,14 @@
 //!
 //! Not a criterion bench: what counts is a whole cluster under a steady load, and its slowest answers.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a program that measures prints what it found, and ends if it cannot"
+)]
+
 use std::{
+    io::Read,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -11,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use quorate::{
     Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, RestoreError,
-    RoleKind, Snapshot, SnapshotSaver, StateMachine, StorageError, StorageWriter,
+    RoleKind, Snapshot, SnapshotSaver, SnapshotWriter, StateMachine, StorageError, StorageWriter,
 };
 use slog::{Discard, Logger, o};
 
@@ -36,13 +43,15 @@ impl StateMachine for Counter {
         self.0
     }
 
-    fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> {
+    fn snapshot(&self) -> SnapshotWriter {
         let count = self.0;
-        Box::new(move || count.to_be_bytes().to_vec().into())
+        Box::new(move |output| output.write_all(&count.to_be_bytes()))
     }
 
-    fn restore(&mut self, snapshot: &Bytes) -> Result<(), RestoreError> {
-        self.0 = u64::from_be_bytes(snapshot[..].try_into().map_err(RestoreError::new)?);
+    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
+        let mut count = [0; 8];
+        snapshot.read_exact(&mut count)?;
+        self.0 = u64::from_be_bytes(count);
         Ok(())
     }
 }
@@ -80,18 +89,22 @@ impl StorageWriter for SlowDisk {
 }
 
 fn main() {
+    let chosen: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     println!("{:<12} {:>11} {:>11} {:>9} {:>9}", "", "outstanding", "commits/s", "p50", "p99");
     let in_line = Options::default();
-    let mut on_a_thread = in_line.clone();
-    on_a_thread.apply_in_line = false;
+    let mut with_applier = in_line.clone();
+    with_applier.apply_in_line = false;
     for outstanding in [1, 64, 1_024] {
-        report("memory", outstanding, &in_line, |voters| MemStorage::with_voters(voters));
-    }
-    for outstanding in [1, 64, 1_024] {
-        report("applier", outstanding, &on_a_thread, |voters| MemStorage::with_voters(voters));
-    }
-    for outstanding in [1, 64, 1_024] {
-        report("slow disk", outstanding, &in_line, |voters| SlowDisk(MemStorage::with_voters(voters)));
+        if is_chosen("in-line") {
+            report("in-line", outstanding, &in_line, MemStorage::with_voters);
+        }
+        if is_chosen("applier") {
+            report("applier", outstanding, &with_applier, MemStorage::with_voters);
+        }
+        if is_chosen("slow-disk") {
+            report("slow-disk", outstanding, &in_line, |voters| SlowDisk(MemStorage::with_voters(voters)));
+        }
     }
 }
 

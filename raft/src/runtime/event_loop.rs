@@ -219,7 +219,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         self.driver.stop();
         mailbox.discard();
         // Those whose commands are being applied are told of that, if it does not take too long.
-        let deadline = self.clock.now() + self.options.stop_timeout;
+        let deadline = self.clock.now().saturating_add(self.options.stop_timeout);
         let time_left = || deadline.saturating_sub(self.clock.now());
         let (writer, applier) = (self.writer.close(), self.applier.close());
         if !applier.is_none_or(|applier| applier.join(time_left())) {

@@ -100,16 +100,12 @@ impl<S: StateMachine> Driver<S> {
         let (number, must_sync) = (ready.number, ready.must_sync);
         let messages = std::mem::take(&mut ready.messages_after_write);
         self.pending_writes.push(PendingWrite { number, must_sync, messages, restore });
-        if must_sync {
-            ready.hard_state = ready.hard_state.or(self.unwritten);
-            self.unwritten = None;
-            self.write_jobs.push(WriteJob::Write(ready));
-        } else if ready.hard_state.is_some() {
-            if self.spares_writes {
-                self.unwritten = ready.hard_state;
-            } else {
-                self.write_jobs.push(WriteJob::Write(ready));
-            }
+        let hard_state = ready.hard_state.or(self.unwritten.take());
+        if must_sync || (hard_state.is_some() && !self.spares_writes) {
+            self.write_jobs.push(WriteJob::Write(Ready { hard_state, ..ready }));
+        } else {
+            // A commit index that need not be durable can wait for what must be.
+            self.unwritten = hard_state;
         }
         // It may have nothing to wait for.
         self.finish_writes(0, transport)

@@ -65,8 +65,9 @@ pub struct Options {
     /// Apply on the node's own thread, between messages and ticks. If not, the state machine has a thread of its own,
     /// `quorate-n1-applier`. Default: true.
     ///
-    /// In line, a command's response comes one waking of a thread sooner, and a state machine that takes long makes
-    /// heartbeats late: one that waits for a disk or that needs more than a tick for a batch should not be in line.
+    /// In line, a command's response comes one waking of a thread sooner. But a state machine that takes long makes
+    /// heartbeats late, and one that hangs takes the node with it, and whoever waits. One that waits for a disk, or needs
+    /// more than a tick for a batch, should not be in line.
     pub apply_in_line: bool,
 
     /// How long a node that [stops](super::Node::stop) waits for each of its threads to end the work that it has, and

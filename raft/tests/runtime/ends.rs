@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use quorate::{
-    Config, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, Snapshot, SnapshotSaver,
+    Config, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, Snapshot, SnapshotSaver,
     StorageError, StorageWriter,
     runtime::{Part, RefusalReason, StopReason, UnknownReason},
 };
@@ -144,7 +144,8 @@ fn stop_reason_with_storage_that(panics: bool) -> StopReason {
     let node = node.expect("it starts: only writes fail");
     let handle = node.handle();
     handle.campaign();
-    eventually("it leads", || handle.status().core.leader);
+    // And what it writes as such is written.
+    eventually("it leads", || (handle.status().core.applied == LogIndex(1)).then_some(()));
     *writes_left.lock() = 0;
     assert_eq!(outcome(handle.propose("x")), Outcome::Unknown(UnknownReason::Stopped));
     assert!(is_refused_as_stopped(&outcome(handle.propose("too late"))));

@@ -19,6 +19,7 @@ use crate::{
 
 mod clients;
 mod membership;
+mod pipelined;
 mod reads;
 mod snapshots;
 mod transfers;
@@ -60,12 +61,22 @@ impl Member {
         Self { driver, writer, applier }
     }
 
-    /// Does all that the node wants done.
-    fn run(&mut self, outgoing: &mut Outgoing) {
+    /// Sends and writes what the node wants; what it wants applied waits.
+    fn write(&mut self, outgoing: &mut Outgoing) {
         loop {
             self.driver.run(outgoing).unwrap();
             let written = self.writer.run(self.driver.take_write_jobs()).unwrap();
             self.driver.on_written(written, outgoing).unwrap();
+            if !self.driver.has_work() {
+                return;
+            }
+        }
+    }
+
+    /// Does all that the node wants done.
+    fn run(&mut self, outgoing: &mut Outgoing) {
+        loop {
+            self.write(outgoing);
             let applied = self.applier.run(self.driver.take_apply_jobs()).unwrap();
             self.driver.on_applied(applied);
             if !self.driver.has_work() {

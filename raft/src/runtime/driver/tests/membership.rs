@@ -51,6 +51,45 @@ fn a_change_is_in_force_on_all_nodes_when_it_is_applied() {
 }
 
 #[test]
+fn a_change_is_told_when_the_state_machine_has_come_to_it_so_that_the_next_can_follow() {
+    let mut cluster = Cluster::new(1, &options());
+    let learner = |node| ConfChange::single(ChangeStep::AddLearner(NodeId(node)));
+    let mut first = cluster.change(1, &learner(2));
+    cluster.nodes[0].write(&mut Outgoing::default());
+    assert_eq!(cluster.membership(1), "voters=[n1] learners=[n2]", "it is in force");
+    assert_eq!(first.try_take(), None, "another could not be proposed yet");
+    assert!(cluster.node(1).awaits_applied());
+    cluster.nodes[0].run(&mut Outgoing::default());
+    assert_eq!(text(first.try_take()), "voters=[n1] learners=[n2]");
+    assert!(!cluster.node(1).awaits_applied());
+    let mut second = cluster.change(1, &learner(3));
+    cluster.settle();
+    assert_eq!(text(second.try_take()), "voters=[n1] learners=[n2 n3]");
+}
+
+#[test]
+fn an_operation_that_was_done_before_its_leader_lost_office_is_told_so() {
+    let mut cluster = Cluster::new(3, &options());
+    let mut ticket = cluster.operate(1, &MembershipGoal::AddLearner(NodeId(4)));
+    let mut outgoing = Outgoing::default();
+    cluster.nodes[0].write(&mut outgoing);
+    for envelope in std::mem::take(&mut outgoing.0) {
+        let Some(node) = cluster.nodes.get_mut(usize::try_from(envelope.to.0).unwrap() - 1) else { continue };
+        node.driver.on_message(envelope).unwrap();
+        node.run(&mut outgoing);
+    }
+    for envelope in outgoing.0 {
+        cluster.node(1).on_message(envelope).unwrap();
+    }
+    cluster.nodes[0].write(&mut Outgoing::default());
+    cluster.node(1).raw.step_down();
+    cluster.nodes[0].write(&mut Outgoing::default());
+    assert_eq!(ticket.try_take(), None);
+    cluster.nodes[0].run(&mut Outgoing::default());
+    assert_eq!(text(ticket.try_take()), "voters=[n1 n2 n3] learners=[n4]");
+}
+
+#[test]
 fn a_change_is_refused_with_its_reason_and_on_a_follower_with_the_leader() {
     let mut cluster = Cluster::new(3, &options());
     let mut elsewhere = cluster.change(2, &add_voter(4));
