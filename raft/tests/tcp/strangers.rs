@@ -97,8 +97,11 @@ fn a_stranger_who_sends_garbage_is_told_nothing() {
     let station = Station::new(1, quick());
     assert!(until_closed(stranger(&station, &[b'x'; 100])).is_empty());
     assert!(
-        until_closed(stranger(&station, b"GET / HTTP/1.1\r\nHost: example.org\r\nAccept: */*\r\n\r\n\r\n"))
-            .is_empty()
+        until_closed(stranger(
+            &station,
+            b"GET / HTTP/1.1\r\nHost: example.org\r\nAccept: text/html, */*\r\n\r\n\r\n"
+        ))
+        .is_empty()
     );
     eventually("both are counted", || (station.statistics().refused(Refusal::Foreign) == 2).then_some(()));
     expect_unharmed(&station);

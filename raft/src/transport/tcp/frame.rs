@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Pong = 3,
     /// How a snapshot begins: how many bytes of data it has, and its message without them.
     SnapshotHead = 4,
-    /// There is room for it: go on.
+    /// There is room for it, or a piece has come: go on.
     SnapshotWanted = 5,
     /// There is none.
     SnapshotRefused = 6,

@@ -64,6 +64,9 @@ pub struct TcpOptions {
     pub max_strangers: usize,
 
     /// In what pieces a snapshot is sent, in bytes. Default: 256 KiB.
+    ///
+    /// Too small: more work for each byte. Too large: a piece takes longer than [`idle_timeout`](Self::idle_timeout) on a
+    /// slow network, and the snapshot never arrives.
     pub snapshot_chunk_bytes: usize,
 
     /// How long it may take to send a snapshot. Default: 10 min.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use parking_lot::{Condvar, Mutex};
-use slog::{Logger, o, warn};
+use slog::{Logger, info, o, warn};
 
 use super::{
     options::TcpOptions,
@@ -17,6 +17,8 @@ use crate::consensus::{Envelope, Message, NodeId};
 pub(super) struct Peer {
     pub(super) id: NodeId,
     address: Mutex<String>,
+    /// Why the last attempts to connect failed, all for the same reason, and how many those were.
+    streak: Mutex<Option<(Refusal, u64)>>,
     pub(super) queue: Queue,
     pub(super) snapshot: SnapshotSlot,
     /// The connections to it that are open now.
@@ -44,6 +46,7 @@ impl Peer {
         Self {
             id,
             address: Mutex::new(address),
+            streak: Mutex::default(),
             queue: Queue::new(options),
             snapshot: SnapshotSlot::default(),
             sockets: Sockets::default(),
@@ -90,14 +93,28 @@ impl Peer {
         }
     }
 
-    /// Counts an attempt in vain, and tells of it: the first, the second, the fourth, the eighth of its kind.
+    /// Counts an attempt in vain, and tells of it: the first, the second, the fourth, the eighth in a row of its kind.
     pub(super) fn note_failure(&self, reason: Refusal, error: &dyn std::error::Error) {
         add(&self.counters.failed_attempts, 1);
-        let count = self.counters.refused.add(reason.word(), 1);
-        if count.is_power_of_two() {
-            warn!(self.logger, "cannot connect: {error} -> trying again"; "address" => self.address(),
-                "times" => count);
+        self.counters.refused.add(reason.word(), 1);
+        let mut streak = self.streak.lock();
+        *streak = match *streak {
+            Some((before, count)) if before == reason => Some((reason, count + 1)),
+            _ => Some((reason, 1)),
+        };
+        if let Some((_, count)) = *streak
+            && count.is_power_of_two()
+        {
+            warn!(self.logger, "cannot connect: {error} -> trying again"; "address" => self.address(), "times" => count);
         }
+    }
+
+    /// Counts an attempt that was not in vain.
+    pub(super) fn note_connected(&self) {
+        add(&self.counters.connections, 1);
+        *self.streak.lock() = None;
+        self.set_connected(true);
+        info!(self.logger, "connected -> messages are sent"; "address" => self.address());
     }
 
     pub(super) fn is_closed(&self) -> bool {

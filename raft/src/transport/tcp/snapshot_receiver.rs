@@ -23,9 +23,7 @@ pub(super) fn receive(
     reading: Reading,
     mut writing: Writing,
 ) -> Result<(), HearingError> {
-    let options = &hearing.shared.options;
-    let deadline = Deadline::after(options.snapshot_timeout);
-    let mut frames = FrameReader::new(reading, options.max_message_bytes);
+    let mut frames = FrameReader::new(reading, hearing.shared.options.max_message_bytes);
     let (head, bytes) = head(hearing, &mut frames)?;
 
     let budget = &hearing.shared.snapshot_bytes;
@@ -36,7 +34,7 @@ pub(super) fn receive(
     }
     let spool = hearing.shared.spools.spool(bytes).map_err(HearingError::Spool)?;
     say(&mut writing, Kind::SnapshotWanted)?;
-    let data = data(hearing, &mut frames, bytes, spool, deadline)?;
+    let data = data(hearing, &mut frames, &mut writing, bytes, spool)?;
     hearing.shared.deliver(put_together(head, data));
     if let Some(peer) = &hearing.peer {
         add(&peer.counters.snapshots_received, 1);
@@ -55,14 +53,15 @@ fn head(hearing: &Hearing<'_>, frames: &mut FrameReader<Reading>) -> Result<(Env
     Ok((envelope, bytes))
 }
 
-/// The snapshot's data.
+/// The snapshot's data. Each piece is answered, so that the sender sees that it has passed.
 fn data(
     hearing: &Hearing<'_>,
     frames: &mut FrameReader<Reading>,
+    writing: &mut Writing,
     mut missing: u64,
     mut spool: Spool,
-    deadline: Deadline,
 ) -> Result<SnapshotData, HearingError> {
+    let deadline = Deadline::after(hearing.shared.options.snapshot_timeout);
     while missing > 0 {
         if deadline.has_passed() {
             return Err(HearingError::SnapshotLate);
@@ -74,6 +73,7 @@ fn data(
             .filter(|_| is_progress)
             .ok_or(FrameError::Misplaced(Kind::SnapshotChunk))?;
         spool.push(&chunk).map_err(HearingError::Spool)?;
+        say(writing, Kind::SnapshotWanted)?;
     }
     spool.finish().map_err(HearingError::Spool)
 }

@@ -21,6 +21,9 @@ use crate::{
     wire,
 };
 
+/// How many pieces may be on their way.
+const MAX_UNANSWERED: u32 = 16;
+
 /// Sends snapshots to `peer` until it is closed.
 pub(super) fn run(shared: &Shared, peer: &Peer) {
     while let Some(envelope) = peer.snapshot.take() {
@@ -72,46 +75,49 @@ impl From<io::Error> for SendError {
 /// Sends one snapshot and waits for the acknowledgement. How many bytes of data it had.
 fn send(shared: &Shared, peer: &Peer, envelope: &Envelope) -> Result<u64, SendError> {
     let Message::SnapshotRequest { snapshot } = &envelope.message else { return Err(SendError::Superseded) };
-    let (size, data) = (snapshot.data.size(), snapshot.data.open().map_err(SendError::Unreadable)?);
+    let data = snapshot.data.open().map_err(SendError::Unreadable)?;
     let deadline = Deadline::after(shared.options.snapshot_timeout);
     let Connection { reading, writing, terms, open: _open } = dial(shared, peer, Purpose::Snapshot)?;
-    let mut answers = FrameReader::new(reading, 0);
-    let mut stream = Stream { peer, writing, buffer: BytesMut::new() };
-
-    stream.head(envelope, size, terms.max_message_bytes)?;
-    expect(&mut answers, Kind::SnapshotWanted, size)?;
-    let chunk_bytes = shared.options.snapshot_chunk_bytes.min(terms.max_message_bytes);
-    stream.data(data, size, chunk_bytes, deadline)?;
-    expect(&mut answers, Kind::SnapshotReceived, size)?;
-    Ok(size)
+    let mut stream = Stream {
+        peer,
+        writing,
+        answers: FrameReader::new(reading, 0),
+        buffer: BytesMut::new(),
+        size: snapshot.data.size(),
+    };
+    stream.head(envelope, terms.max_message_bytes)?;
+    stream.data(data, shared.options.snapshot_chunk_bytes.min(terms.max_message_bytes), deadline)?;
+    Ok(stream.size)
 }
 
-/// The way there.
+/// The way there, and what is answered.
 struct Stream<'a> {
     peer: &'a Peer,
     writing: Writing,
+    answers: FrameReader<Reading>,
     buffer: BytesMut,
+    /// How many bytes of data the snapshot has.
+    size: u64,
 }
 
 impl Stream<'_> {
-    fn head(&mut self, envelope: &Envelope, size: u64, max: usize) -> Result<(), SendError> {
+    /// Announces the snapshot.
+    fn head(&mut self, envelope: &Envelope, max: usize) -> Result<(), SendError> {
         let start = frame::begin(&mut self.buffer);
-        self.buffer.put_u64(size);
+        self.buffer.put_u64(self.size);
         wire::encode_without_data(envelope, &mut self.buffer);
         let bytes = self.buffer.len() - HEADER_LENGTH;
         if bytes > max {
             return Err(TooLarge { bytes, max }.into());
         }
-        Ok(self.send(start, Kind::SnapshotHead)?)
+        self.send(start, Kind::SnapshotHead)?;
+        self.expect(Kind::SnapshotWanted)
     }
 
-    fn data(
-        &mut self,
-        mut data: Box<dyn Read + Send>,
-        mut left: u64,
-        chunk_bytes: usize,
-        deadline: Deadline,
-    ) -> Result<(), SendError> {
+    /// Sends the data, a few pieces ahead of the answers: what has passed is seen, also when the system holds much of
+    /// it back.
+    fn data(&mut self, mut data: impl Read, chunk_bytes: usize, deadline: Deadline) -> Result<(), SendError> {
+        let (mut left, mut unanswered) = (self.size, 0);
         while left > 0 {
             if self.peer.snapshot.is_superseded() {
                 return Err(SendError::Superseded);
@@ -119,18 +125,28 @@ impl Stream<'_> {
             if deadline.has_passed() {
                 return Err(SendError::Late);
             }
+            if unanswered == MAX_UNANSWERED {
+                self.expect(Kind::SnapshotWanted)?;
+                unanswered -= 1;
+            }
             let bytes = usize::try_from(left).unwrap_or(chunk_bytes).min(chunk_bytes);
             left -= bytes as u64;
-            let start = frame::begin(&mut self.buffer);
-            self.buffer.put_bytes(0, bytes);
-            data.read_exact(&mut self.buffer[start + HEADER_LENGTH..]).map_err(SendError::Unreadable)?;
-            // A source may tell only at its end that it is damaged -> reach it before the last piece leaves.
-            if left == 0 && data.read(&mut [0]).map_err(SendError::Unreadable)? > 0 {
-                return Err(SendError::Unreadable(io::Error::other("it is longer than it says")));
-            }
-            self.send(start, Kind::SnapshotChunk)?;
+            self.chunk(&mut data, bytes, left == 0)?;
+            unanswered += 1;
         }
-        Ok(())
+        (0..unanswered).try_for_each(|_| self.expect(Kind::SnapshotWanted))?;
+        self.expect(Kind::SnapshotReceived)
+    }
+
+    fn chunk(&mut self, data: &mut impl Read, bytes: usize, is_last: bool) -> Result<(), SendError> {
+        let start = frame::begin(&mut self.buffer);
+        self.buffer.put_bytes(0, bytes);
+        data.read_exact(&mut self.buffer[start + HEADER_LENGTH..]).map_err(SendError::Unreadable)?;
+        // A source may tell only at its end that it is damaged -> reach it before the last piece leaves.
+        if is_last && data.read(&mut [0]).map_err(SendError::Unreadable)? > 0 {
+            return Err(SendError::Unreadable(io::Error::other("it is longer than it says")));
+        }
+        Ok(self.send(start, Kind::SnapshotChunk)?)
     }
 
     fn send(&mut self, start: usize, kind: Kind) -> io::Result<()> {
@@ -141,15 +157,12 @@ impl Stream<'_> {
         self.buffer.clear();
         Ok(())
     }
-}
 
-fn expect(answers: &mut FrameReader<Reading>, kind: Kind, bytes: u64) -> Result<(), SendError> {
-    let answer = answers.next()?;
-    if answer.kind == kind {
-        Ok(())
-    } else if answer.kind == Kind::SnapshotRefused {
-        Err(SendError::NoRoom(bytes))
-    } else {
-        Err(FrameError::Misplaced(answer.kind).into())
+    fn expect(&mut self, kind: Kind) -> Result<(), SendError> {
+        match self.answers.next()?.kind {
+            answer if answer == kind => Ok(()),
+            Kind::SnapshotRefused => Err(SendError::NoRoom(self.size)),
+            answer => Err(FrameError::Misplaced(answer).into()),
+        }
     }
 }
