@@ -11,7 +11,7 @@
 //! - [`storage`] keeps the log: in files ([`DiskStorage`]), or in memory ([`MemStorage`]).
 //! - [`transport`] carries messages between nodes: [`TcpTransport`] over TCP, with TLS if the feature `tls` is on, and
 //!   [`MemNetwork`] within a process. [`wire`] puts them into the format of raft-rs and etcd, for other transports.
-//! - [`sessions`] let clients try again without doing anything twice.
+//! - [`sessions`] let clients try again without doing anything twice; [`metrics`] show Prometheus what a node does.
 //!
 //! The repository's `README.md` shows the loop around a [`RawNode`] in thirty lines, and `docs/ready.md` why each
 //! of its steps stands where it stands.
