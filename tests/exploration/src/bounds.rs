@@ -24,9 +24,3 @@ pub struct Bounds {
     #[arg(long, default_value_t = 1)]
     pub heartbeats: u8,
 }
-
-impl Bounds {
-    /// Two elections, and nothing else that could go wrong.
-    pub const ELECTIONS: Self =
-        Self { timeouts: 2, proposals: 0, crashes: 0, losses: 0, duplicates: 0, heartbeats: 0 };
-}

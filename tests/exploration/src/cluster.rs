@@ -1,6 +1,10 @@
 //! The cluster as the model checker sees it: what can happen next, and what comes of it.
 
-use std::{collections::HashMap, sync::RwLock};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Arc, RwLock},
+};
 
 use quorate::{NodeId, RoleKind};
 use stateright::{Model, Property};
@@ -102,15 +106,11 @@ impl Cluster {
         })
     }
 
-    fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
-        look(&self.known.read().expect("nobody panics while writing"))
-    }
-
-    fn outcome(&self, node: NodeState, step: Step) -> std::sync::Arc<Outcome> {
+    fn outcome(&self, node: NodeState, step: Step) -> Arc<Outcome> {
         if let Some(known) = self.read(|known| known.table.known_outcome(node, step)) {
             return known;
         }
-        self.known.write().expect("nobody panics while writing").table.outcome(node, step)
+        self.write(|known| known.table.outcome(node, step))
     }
 
     /// The node to which the action happens, what happens to it, and what is left of the network and of the bounds.
@@ -138,11 +138,28 @@ impl Cluster {
 
     /// Notes what has happened, and finds what is broken by it.
     fn note(&self, state: &mut State, node: NodeId, outcome: &Outcome) {
-        let mut known = self.known.write().expect("nobody panics while writing");
-        let mut history = known.histories[state.history as usize].clone();
-        let checked = known.table_check(&mut history, state, node, outcome);
-        state.broken = checked.err();
-        state.history = known.number(history);
+        let news = match self.read(|known| known.news(state, node, outcome)) {
+            Ok(None) => return,
+            Ok(Some(news)) => news,
+            Err(broken) => {
+                state.broken = Some(broken);
+                return;
+            }
+        };
+        let number = self.read(|known| known.history_numbers.get(&news).copied());
+        state.history = number.unwrap_or_else(|| self.write(|known| known.number(news)));
+    }
+
+    fn history(&self, state: &State, look: impl FnOnce(&History) -> bool) -> bool {
+        self.read(|known| look(&known.histories[state.history as usize]))
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
+        look(&self.known.read().expect("nobody panics while writing"))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+        change(&mut self.known.write().expect("nobody panics while writing"))
     }
 }
 
@@ -162,21 +179,21 @@ impl Bounds {
 }
 
 impl Known {
-    fn table_check(
-        &self,
-        history: &mut History,
-        state: &State,
-        node: NodeId,
-        outcome: &Outcome,
-    ) -> Result<(), Promise> {
+    /// What has happened by now, if that is more than before; or the promise that was not kept.
+    fn news(&self, state: &State, node: NodeId, outcome: &Outcome) -> Result<Option<History>, Promise> {
         if outcome.failure.is_some() {
             return Err(Promise::NoNodeFails);
         }
+        let mut history = Cow::Borrowed(&self.histories[state.history as usize]);
         for number in &outcome.sent {
-            history.on_sent(self.table.message(*number))?;
+            History::note_sent(&mut history, self.table.message(*number))?;
         }
-        history.on_changed(node, self.table.view(outcome.node))?;
-        history.check(state.nodes.map(|node| &**self.table.view(node)))
+        History::note_changed(&mut history, node, self.table.view(outcome.node))?;
+        history.check(state.nodes.map(|node| &**self.table.view(node)))?;
+        Ok(match history {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(news) => Some(news),
+        })
     }
 
     fn number(&mut self, history: History) -> u32 {
@@ -194,9 +211,10 @@ impl Model for Cluster {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let mut known = self.known.write().expect("nobody panics while writing");
-        let nodes = NODES.map(|id| known.table.first(id));
-        let history = known.number(History::default());
+        let (nodes, history) = self.write(|known| {
+            let nodes = NODES.map(|id| known.table.first(id));
+            (nodes, known.number(History::default()))
+        });
         vec![State { nodes, network: Vec::new(), left: self.bounds, history, broken: None }]
     }
 
@@ -206,7 +224,7 @@ impl Model for Cluster {
         }
         let left = state.left;
         let is_first = self.start.is_symmetric() && left.timeouts == self.bounds.timeouts;
-        let views: [std::sync::Arc<View>; 3] = self.read(|known| state.nodes.map(|node| known.table.view(node).clone()));
+        let views: [Arc<View>; 3] = self.read(|known| state.nodes.map(|node| known.table.view(node).clone()));
         for (id, view) in NODES.into_iter().zip(&views) {
             let leads = view.role == RoleKind::Leader;
             let mut may = |happens: bool, step| actions.extend(happens.then_some(Action::Step(id, step)));
@@ -238,20 +256,19 @@ impl Model for Cluster {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        // The checker takes plain functions: one for each promise.
+        /// The checker takes plain functions, one for each promise.
         macro_rules! kept {
-            ($promise:expr) => {
-                Property::always($promise.name(), |_, state: &State| state.broken != Some($promise))
+            ($($promise:ident)*) => {
+                vec![$(Property::always(Promise::$promise.name(), |_, state: &State| {
+                    state.broken != Some(Promise::$promise)
+                })),*]
             };
         }
-        vec![
-            kept!(Promise::ElectionSafety),
-            kept!(Promise::LogMatching),
-            kept!(Promise::LeaderCompleteness),
-            kept!(Promise::StateMachineSafety),
-            kept!(Promise::OneVoteATerm),
-            kept!(Promise::NothingCommittedIsLost),
-            kept!(Promise::NoNodeFails),
+        let mut properties = kept!(
+            ElectionSafety LogMatching LeaderCompleteness StateMachineSafety OneVoteATerm NothingCommittedIsLost NoNodeFails
+        );
+        // An exploration in which nothing happens would break no promise.
+        properties.extend([
             Property::sometimes("a leader is elected", |cluster: &Self, state| {
                 cluster.history(state, |history| !history.leaders.is_empty())
             }),
@@ -262,9 +279,10 @@ impl Model for Cluster {
                 cluster.history(state, |history| !history.committed.is_empty())
             }),
             Property::sometimes("entries are committed in two terms", |cluster, state| {
-                cluster.history(state, |history| history.has_committed_in_two_terms())
+                cluster.history(state, History::has_committed_in_two_terms)
             }),
-        ]
+        ]);
+        properties
     }
 
     fn format_action(&self, action: &Action) -> String {
@@ -275,11 +293,5 @@ impl Model for Cluster {
             Action::Duplicate(number) => format!("arrives, and will again: {}", message(number)),
             Action::Lose(number) => format!("is lost: {}", message(number)),
         }
-    }
-}
-
-impl Cluster {
-    fn history(&self, state: &State, look: impl FnOnce(&History) -> bool) -> bool {
-        self.read(|known| look(&known.histories[state.history as usize]))
     }
 }

@@ -1,6 +1,6 @@
 //! What has happened that nodes may have forgotten, and whether it fits together.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use quorate::{Envelope, Message, NodeId, RoleKind, Term};
 
@@ -21,34 +21,46 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// A node has sent something: votes are noted.
-    pub(crate) fn on_sent(&mut self, envelope: &Envelope) -> Result<(), Promise> {
-        let vote = match &envelope.message {
-            Message::VoteRequest { .. } => envelope.from,
-            Message::VoteResponse { granted: true, .. } => envelope.to,
+    /// What has happened when a node has sent `message`, which may be a vote. Nothing is copied if nothing is new.
+    pub(crate) fn note_sent(this: &mut Cow<'_, Self>, message: &Envelope) -> Result<(), Promise> {
+        let vote = match &message.message {
+            Message::VoteRequest { .. } => message.from,
+            Message::VoteResponse { granted: true, .. } => message.to,
             _ => return Ok(()),
         };
-        let first = *self.votes.entry((envelope.term, envelope.from)).or_insert(vote);
-        keeps(first == vote, Promise::OneVoteATerm)
+        match this.votes.get(&(message.term, message.from)) {
+            Some(first) => keeps(*first == vote, Promise::OneVoteATerm),
+            None => {
+                this.to_mut().votes.insert((message.term, message.from), vote);
+                Ok(())
+            }
+        }
     }
 
-    /// A node is now like this.
-    pub(crate) fn on_changed(&mut self, id: NodeId, view: &View) -> Result<(), Promise> {
+    /// What has happened when a node has become like this.
+    pub(crate) fn note_changed(this: &mut Cow<'_, Self>, id: NodeId, view: &View) -> Result<(), Promise> {
         if view.role == RoleKind::Leader {
-            let is_new = !self.leaders.contains_key(&view.term);
-            let first = *self.leaders.entry(view.term).or_insert(id);
-            keeps(first == id, Promise::ElectionSafety)?;
-            let earlier = self.committed.iter().filter(|(_, term)| *term < view.term).count();
-            let holds = || view.log.iter().zip(&self.committed).take_while(|(own, (line, _))| *own == line).count();
-            keeps(!is_new || holds() >= earlier, Promise::LeaderCompleteness)?;
+            match this.leaders.get(&view.term) {
+                Some(first) => keeps(*first == id, Promise::ElectionSafety)?,
+                None => {
+                    keeps(this.is_complete(view), Promise::LeaderCompleteness)?;
+                    this.to_mut().leaders.insert(view.term, id);
+                }
+            }
         }
         for (position, line) in view.log.iter().take(view.commit).enumerate() {
-            match self.committed.get(position) {
+            match this.committed.get(position) {
                 Some((committed, _)) => keeps(committed == line, Promise::StateMachineSafety)?,
-                None => self.committed.push((line.clone(), view.term)),
+                None => this.to_mut().committed.push((line.clone(), view.term)),
             }
         }
         Ok(())
+    }
+
+    /// Whether the log holds what was committed in earlier terms than the node's.
+    fn is_complete(&self, view: &View) -> bool {
+        let in_earlier_terms = self.committed.iter().take_while(|(_, term)| *term < view.term);
+        in_earlier_terms.enumerate().all(|(position, (line, _))| view.log.get(position) == Some(line))
     }
 
     /// Looks at all nodes together.
