@@ -56,7 +56,7 @@ fn i1_proposal_that_never_left_is_refused() {
     let mut cluster = Cluster::of(3);
     cluster.elect(1);
     cluster.node(3).raw().propose("kept back").unwrap();
-    cluster.on(3, quorate::RawNode::forget_leader);
+    cluster.on(3, RawNode::forget_leader);
     assert_eq!(outcomes(&mut cluster, 3), [ForwardOutcome::Refused]);
 }
 

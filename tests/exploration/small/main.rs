@@ -5,15 +5,15 @@
 use std::collections::{BTreeSet, HashSet};
 
 use exploration::{Bounds, Cluster, Flaw, Promise, Start};
-use stateright::{Checker, HasDiscoveries, Model};
+use stateright::{Checker, CheckerBuilder, HasDiscoveries, Model};
 
 /// Nothing but messages and writes, in any order.
 const NOTHING: Bounds =
     Bounds { timeouts: 0, proposals: 0, crashes: 0, losses: 0, duplicates: 0, heartbeats: 0 };
 
 /// Explores until a promise is broken, or to the end: the names of what was found, broken promises among it.
-fn explore(cluster: Cluster) -> BTreeSet<&'static str> {
-    let checker = cluster.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+fn explore(cluster: CheckerBuilder<Cluster>) -> BTreeSet<&'static str> {
+    let checker = cluster.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     println!("{} states to depth {}", checker.unique_state_count(), checker.max_depth());
     checker.discoveries().into_keys().collect()
 }
@@ -24,36 +24,53 @@ fn broken(found: &BTreeSet<&'static str>) -> Vec<Promise> {
 
 #[test]
 fn every_schedule_of_one_election_and_one_command_keeps_every_promise() {
-    let found = explore(Cluster::new(Start::New, Bounds { timeouts: 1, proposals: 1, ..NOTHING }));
+    let found = explore(Cluster::new(Start::New, Bounds { timeouts: 1, proposals: 1, ..NOTHING }).checker());
     assert_eq!(broken(&found), []);
     assert!(found.contains("an entry is committed"), "only {found:?} was reached");
 }
 
 #[test]
 fn every_schedule_of_one_election_and_a_crash_keeps_every_promise() {
-    let found = explore(Cluster::new(Start::Figure8, Bounds { timeouts: 1, crashes: 1, ..NOTHING }));
+    let found =
+        explore(Cluster::new(Start::Figure8, Bounds { timeouts: 1, crashes: 1, ..NOTHING }).checker());
     assert_eq!(broken(&found), []);
     assert!(found.contains("an entry is committed"), "only {found:?} was reached");
 }
 
 #[test]
+fn every_schedule_of_one_election_among_logs_that_differ_keeps_every_promise() {
+    let found = explore(Cluster::new(Start::Diverged, Bounds { timeouts: 1, ..NOTHING }).checker());
+    assert_eq!(broken(&found), []);
+    assert!(found.contains("an entry is committed"), "only {found:?} was reached");
+}
+
+/// With an entry of an earlier term committed because a majority has it, 18 steps are enough to lose it.
+#[test]
+fn figure_8_does_not_happen() {
+    let cluster = Cluster::new(Start::Figure8, Bounds { timeouts: 2, ..NOTHING });
+    let found = explore(cluster.checker().target_max_depth(18));
+    assert_eq!(broken(&found), []);
+    assert!(found.contains("a second leader is elected"), "only {found:?} was reached");
+}
+
+#[test]
 fn votes_that_leave_before_they_are_written_are_found() {
     let bounds = Bounds { timeouts: 2, crashes: 1, ..NOTHING };
-    let found = explore(Cluster::with_flaw(Start::New, bounds, Some(Flaw::SendsBeforeWriting)));
+    let found = explore(Cluster::with_flaw(Start::New, bounds, Some(Flaw::SendsBeforeWriting)).checker());
     assert_ne!(broken(&found), []);
 }
 
 #[test]
 fn writes_that_are_reported_too_early_are_found() {
     let bounds = Bounds { timeouts: 1, ..NOTHING };
-    let found = explore(Cluster::with_flaw(Start::New, bounds, Some(Flaw::ReportsTooEarly)));
+    let found = explore(Cluster::with_flaw(Start::New, bounds, Some(Flaw::ReportsTooEarly)).checker());
     assert_eq!(broken(&found), [Promise::NothingCommittedIsLost]);
 }
 
 #[test]
 fn votes_that_a_crash_takes_back_are_found() {
     let bounds = Bounds { timeouts: 2, crashes: 1, ..NOTHING };
-    let found = explore(Cluster::with_flaw(Start::New, bounds, Some(Flaw::ForgetsVotes)));
+    let found = explore(Cluster::with_flaw(Start::New, bounds, Some(Flaw::ForgetsVotes)).checker());
     assert_eq!(broken(&found), [Promise::OneVoteATerm]);
 }
 
@@ -86,7 +103,6 @@ fn merging_hides_nothing_of_elections() {
 
 #[test]
 fn merging_hides_nothing_of_faults() {
-    let bounds =
-        Bounds { timeouts: 1, proposals: 1, crashes: 1, losses: 1, duplicates: 1, heartbeats: 1 };
+    let bounds = Bounds { timeouts: 1, proposals: 1, crashes: 1, losses: 1, duplicates: 1, heartbeats: 1 };
     expect_merging_hides_nothing(Start::Figure8, bounds, 7);
 }

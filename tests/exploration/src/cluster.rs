@@ -98,9 +98,9 @@ impl Cluster {
     pub fn describe(&self, state: &State) -> String {
         self.read(|known| {
             let views = state.nodes.map(|node| known.table.view(node).clone());
-            let network: Vec<_> = state.network.iter().map(|number| known.table.message(*number).to_string()).collect();
             let history = &known.histories[state.history as usize];
-            let mut network = network;
+            let message = |number: &MessageNumber| known.table.message(*number).to_string();
+            let mut network: Vec<_> = state.network.iter().map(message).collect();
             network.sort_unstable();
             format!("{views:?} {network:?} {:?} {history:?}", state.left)
         })
@@ -172,7 +172,8 @@ impl Bounds {
             Action::Step(_, Step::Crash) => &mut self.crashes,
             Action::Duplicate(_) => &mut self.duplicates,
             Action::Lose(_) => &mut self.losses,
-            Action::Step(_, Step::FinishWrite | Step::Receive(_) | Step::Unreachable(_)) | Action::Deliver(_) => return,
+            Action::Step(_, Step::FinishWrite | Step::Receive(_) | Step::Unreachable(_))
+            | Action::Deliver(_) => return,
         };
         *left -= 1;
     }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use quorate::{
-    Config, EntryId, Envelope, HardState, LogIndex, MemStorage, Message, NodeId, RawNode, Ready, RoleKind, Storage,
-    StorageWriter, Term,
+    Config, EntryId, Envelope, HardState, LogIndex, MemStorage, Message, NodeId, RawNode, Ready, RoleKind,
+    Storage, StorageWriter, Term,
 };
 use slog::{Discard, Logger, o};
 

@@ -188,7 +188,8 @@ impl Table {
     }
 
     fn number(&mut self, envelope: Envelope) -> MessageNumber {
-        let next = MessageNumber::try_from(self.messages.len()).expect("fewer messages than there is memory for");
+        let next =
+            MessageNumber::try_from(self.messages.len()).expect("fewer messages than there is memory for");
         let number = *self.message_numbers.entry(format!("{envelope:?}")).or_insert(next);
         if number == next {
             self.messages.push(envelope);

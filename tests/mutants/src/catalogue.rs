@@ -77,7 +77,10 @@ impl Mutant {
     pub(crate) fn is_meant_by(&self, filters: &[String]) -> bool {
         let of_bug = |filter: &str| self.known_bug.as_ref().is_some_and(|bug| bug == filter);
         filters.iter().any(|filter| {
-            self.topic == *filter || self.name.contains(filter.as_str()) || self.file == *filter || of_bug(filter)
+            self.topic == *filter
+                || self.name.contains(filter.as_str())
+                || self.file == *filter
+                || of_bug(filter)
         })
     }
 

@@ -138,7 +138,8 @@ impl Program {
 
 /// The names of the tests that failed, or of the scripts, with the seed if one was printed.
 fn failed_tests(output: &str) -> Vec<String> {
-    let by_libtest = output.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+    let by_libtest =
+        output.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
     let by_scripts = output.lines().filter_map(|line| line.strip_prefix("Replay it:")?.rsplit(' ').next());
     let seed = output.lines().find_map(|line| {
         let (_, after) = line.split_once("QUORATE_SEED=")?;

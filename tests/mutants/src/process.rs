@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn program_that_ends_is_told_by_its_status_and_both_outputs() {
         let mut command = Command::new("sh");
-        let ended = run_bounded(command.args(["-c", "echo one; echo two >&2; exit 3"]), Duration::from_secs(60));
+        let ended =
+            run_bounded(command.args(["-c", "echo one; echo two >&2; exit 3"]), Duration::from_secs(60));
         let ended = ended.unwrap();
         assert_eq!(ended.status.and_then(|status| status.code()), Some(3));
         assert_eq!(ended.output, "one\ntwo\n");

@@ -68,7 +68,10 @@ impl Report {
     /// Prints who survived, and the counts.
     pub(crate) fn end(&self, out: &mut impl Write) -> io::Result<()> {
         for survivor in &self.survived {
-            writeln!(out, "\nsurvived: {survivor}\n  write the test that notices, or replace a change that is none")?;
+            writeln!(
+                out,
+                "\nsurvived: {survivor}\n  write the test that notices, or replace a change that is none"
+            )?;
         }
         for name in &self.not_built {
             writeln!(out, "\nnot built: {name}\n  a mutant must compile: mend its text")?;

@@ -35,7 +35,10 @@ impl Trial {
     /// Whether the code could be built and a check has failed.
     pub(crate) fn is_caught(&self) -> bool {
         self.is_built()
-            && self.findings.iter().any(|finding| matches!(finding.verdict, Verdict::Failed { .. } | Verdict::Hung))
+            && self
+                .findings
+                .iter()
+                .any(|finding| matches!(finding.verdict, Verdict::Failed { .. } | Verdict::Hung))
     }
 
     pub(crate) fn is_built(&self) -> bool {
