@@ -44,11 +44,12 @@ fn every_schedule_of_one_election_among_logs_that_differ_keeps_every_promise() {
     assert!(found.contains("an entry is committed"), "only {found:?} was reached");
 }
 
-/// With an entry of an earlier term committed because a majority has it, 18 steps are enough to lose it.
+/// If entries of earlier terms were committed because a majority has them, 17 steps would be enough to lose one. The
+/// checker counts the start too, and does not look at what it finds in the last step.
 #[test]
 fn figure_8_does_not_happen() {
     let cluster = Cluster::new(Start::Figure8, Bounds { timeouts: 2, ..NOTHING });
-    let found = explore(cluster.checker().target_max_depth(18));
+    let found = explore(cluster.checker().target_max_depth(19));
     assert_eq!(broken(&found), []);
     assert!(found.contains("a second leader is elected"), "only {found:?} was reached");
 }

@@ -41,11 +41,16 @@ pub(crate) enum CatalogueError {
     Unreadable { path: String, source: std::io::Error },
     #[error("{path} is no list of mutants: {source}")]
     Malformed { path: String, source: Box<toml::de::Error> },
-    #[error(
-        "mutant {mutant}: its text stands {count} times in {file}, not once: \
-         {}\n{text}", if *.count == 0 { "the code has changed, so write down what stands there now" } else { "add a line of what stands around it" }
-    )]
+    #[error("mutant {mutant}: its text stands {count} times in {file}, not once: {}\n{text}", advice(*.count))]
     Moved { mutant: String, file: String, count: usize, text: String },
+}
+
+fn advice(count: usize) -> &'static str {
+    if count == 0 {
+        "the code has changed, so write down what stands there now"
+    } else {
+        "add a line of what stands around it"
+    }
 }
 
 /// All mutants, topic by topic, in the order in which they are written down.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::{
     Error,
-    copy::Copy,
+    copy::WorkingCopy,
     process::{Ended, run_bounded},
 };
 
@@ -72,7 +72,7 @@ pub(crate) enum Verdict {
 
 impl Check {
     /// Builds it in the copy, and runs it.
-    pub(crate) fn run(&self, copy: &Copy, budget: &Budget) -> Result<(Verdict, Ended), Error> {
+    pub(crate) fn run(&self, copy: &WorkingCopy, budget: &Budget) -> Result<(Verdict, Ended), Error> {
         let (program, built) = self.build(copy, budget)?;
         let Some(program) = program else {
             let error = built.output.lines().find(|line| line.starts_with("error")).unwrap_or_default();
@@ -94,7 +94,7 @@ impl Check {
     }
 
     /// Builds it; `None` if the code does not compile.
-    fn build(&self, copy: &Copy, budget: &Budget) -> Result<(Option<Program>, Ended), Error> {
+    fn build(&self, copy: &WorkingCopy, budget: &Budget) -> Result<(Option<Program>, Ended), Error> {
         let mut command = Command::new(env!("CARGO"));
         command
             .args(["test", "--quiet", "--no-run", "--message-format=json-render-diagnostics"])

@@ -9,12 +9,12 @@ use std::{
 use crate::{Error, catalogue::Mutant};
 
 /// A copy of all that git tracks, and a target directory of its own beside it.
-pub(crate) struct Copy {
+pub(crate) struct WorkingCopy {
     pub(crate) repository: PathBuf,
     pub(crate) target: PathBuf,
 }
 
-impl Copy {
+impl WorkingCopy {
     /// Makes the copy, or brings an earlier one up to date. Files that are equal are not touched, so that nothing is
     /// built again for them.
     pub(crate) fn of(root: &Path) -> Result<Self, Error> {

@@ -23,7 +23,7 @@ use clap::Parser;
 
 use catalogue::Mutant;
 use checks::Budget;
-use copy::Copy;
+use copy::WorkingCopy;
 use report::Report;
 
 /// Breaks the code on purpose, one named change at a time, and shows which check notices.
@@ -86,14 +86,14 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
         goes_on: arguments.all,
     };
     let checks = checks::named(&arguments.checks)?;
-    let copy = Copy::of(&root)?;
+    let copy = WorkingCopy::of(&root)?;
     try_all(&mutants, &trial::Trials { copy: &copy, checks: &checks, budget: &budget }, &mut out)
 }
 
 fn try_all(mutants: &[Mutant], trials: &trial::Trials<'_>, out: &mut impl Write) -> Result<bool, Error> {
     writeln!(out, "first without any change: all checks must pass")?;
     let mut report = Report::new(mutants);
-    report.unchanged(&trials.unchanged()?, out)?;
+    report::unchanged(&trials.unchanged()?, out)?;
     for mutant in mutants {
         report.mutant(mutant, &trials.of(mutant)?, out)?;
     }

@@ -33,19 +33,18 @@ pub(crate) fn list(mutants: &[Mutant], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "\nmutants={}", mutants.len())
 }
 
+/// Prints what the checks made of the code as it is.
+pub(crate) fn unchanged(trial: &Trial, out: &mut impl Write) -> io::Result<()> {
+    for finding in &trial.findings {
+        writeln!(out, "  {} passes in {:.1} s", finding.check, finding.ran.as_secs_f64())?;
+    }
+    writeln!(out)
+}
+
 impl Report {
     pub(crate) fn new(mutants: &[Mutant]) -> Self {
         let name_width = mutants.iter().map(|mutant| mutant.name.len()).max().unwrap_or_default();
         Self { name_width, caught: 0, survived: Vec::new(), not_built: Vec::new() }
-    }
-
-    /// The code as it is has passed.
-    #[expect(clippy::unused_self, reason = "one of the three parts of a report")]
-    pub(crate) fn unchanged(&self, trial: &Trial, out: &mut impl Write) -> io::Result<()> {
-        for finding in &trial.findings {
-            writeln!(out, "  {} passes in {:.1} s", finding.check, finding.ran.as_secs_f64())?;
-        }
-        writeln!(out)
     }
 
     /// One mutant has been tried.

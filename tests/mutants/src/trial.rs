@@ -6,12 +6,12 @@ use crate::{
     Error,
     catalogue::Mutant,
     checks::{Budget, Check, Verdict},
-    copy::Copy,
+    copy::WorkingCopy,
 };
 
 /// What all trials have in common.
 pub(crate) struct Trials<'a> {
-    pub(crate) copy: &'a Copy,
+    pub(crate) copy: &'a WorkingCopy,
     pub(crate) checks: &'a [&'static Check],
     pub(crate) budget: &'a Budget,
 }
