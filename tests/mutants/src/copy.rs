@@ -1,7 +1,8 @@
 //! The copy of the repository that is broken in place of it.
 
 use std::{
-    fs,
+    collections::BTreeSet,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -20,22 +21,23 @@ impl WorkingCopy {
     pub(crate) fn of(root: &Path) -> Result<Self, Error> {
         let folder = root.join("target/mutants");
         let copy = Self { repository: folder.join("repository"), target: folder.join("target") };
-        let tracked = tracked_files(root)?;
-        for path in &tracked {
-            let from = root.join(path);
+        let mut wanted = BTreeSet::new();
+        for path in tracked_files(root)? {
             // A file that git tracks may be deleted here and not committed yet.
-            if let Ok(contents) = fs::read(&from) {
-                write_if_other(&copy.repository.join(path), &contents)?;
+            if let Ok(contents) = fs::read(root.join(&path)) {
+                let to = copy.repository.join(path);
+                write_if_other(&to, &contents)?;
+                wanted.insert(to);
             }
         }
+        remove_others(&copy.repository, &wanted)?;
         Ok(copy)
     }
 
     /// Makes the change; it is taken back when what is returned is dropped.
     pub(crate) fn change(&self, mutant: &Mutant) -> Result<Changed, Error> {
         let path = self.repository.join(&mutant.file);
-        let original =
-            fs::read_to_string(&path).map_err(|source| Error::File { path: mutant.file.clone(), source })?;
+        let original = fs::read_to_string(&path).map_err(failed_at(&path))?;
         let changed = mutant.change(&original)?;
         write_if_other(&path, changed.as_bytes())?;
         Ok(Changed { path, original })
@@ -63,13 +65,30 @@ fn tracked_files(root: &Path) -> Result<Vec<String>, Error> {
     Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
 }
 
+/// Removes what an earlier copy has brought: a test that is gone must not run.
+fn remove_others(folder: &Path, wanted: &BTreeSet<PathBuf>) -> Result<(), Error> {
+    for entry in fs::read_dir(folder).map_err(failed_at(folder))? {
+        let path = entry.map_err(failed_at(folder))?.path();
+        if path.is_dir() {
+            remove_others(&path, wanted)?;
+        } else if !wanted.contains(&path) {
+            fs::remove_file(&path).map_err(failed_at(&path))?;
+        }
+    }
+    Ok(())
+}
+
+fn failed_at(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.display().to_string();
+    move |source| Error::File { path, source }
+}
+
 fn write_if_other(path: &Path, contents: &[u8]) -> Result<(), Error> {
     if fs::read(path).is_ok_and(|held| held == contents) {
         return Ok(());
     }
-    let failed = |source| Error::File { path: path.display().to_string(), source };
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
+        fs::create_dir_all(folder).map_err(failed_at(folder))?;
     }
-    fs::write(path, contents).map_err(failed)
+    fs::write(path, contents).map_err(failed_at(path))
 }
