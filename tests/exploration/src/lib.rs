@@ -16,11 +16,7 @@
 //! Two ways that lead to the same are one state. What is "the same" is all that bears on what the node will do
 //! ([`node::Node::key`]); that nothing is missing from it, a test shows by exploring once more without it.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a premise that does not hold must stop the exploration"
-)]
+#![expect(clippy::expect_used, reason = "a premise that does not hold must stop the exploration")]
 
 mod bounds;
 mod cluster;

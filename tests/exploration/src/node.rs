@@ -125,7 +125,7 @@ impl Node {
         while self.raw.has_ready() {
             let mut ready = self.raw.ready().map_err(|error| error.to_string())?;
             sent.append(&mut ready.messages);
-            let applied = ready.committed.drain(..).filter_map(|run| run.last_id()).last();
+            let applied = ready.committed.last().and_then(|run| run.last_id());
             match self.flaw {
                 Some(Flaw::SendsBeforeWriting) => sent.append(&mut ready.messages_after_write),
                 Some(Flaw::ReportsTooEarly) => self.raw.on_written(ready.number),
