@@ -156,7 +156,7 @@ impl DiskStorage {
         let too_large = || invalid("an entry is larger than 4 GiB".to_owned());
         let bytes = frame::frame_bytes(purpose, entries()).ok_or_else(too_large)?;
         if let Some(snapshot) = &ready.snapshot {
-            snapshots::save(&self.shared, snapshot)?;
+            snapshots::save_copy(&self.shared, snapshot)?;
         }
         self.make_room(bytes, RESERVE_BYTES)?;
         self.batch.reserve(bytes);
@@ -235,7 +235,7 @@ impl StorageWriter for DiskStorage {
         debug_assert!(base.index <= snapshot.last.index, "the log is cut where the snapshot ends, or before");
         let path = Name::Snapshot(snapshot.last).path(&self.shared.directory);
         if self.shared.files.open(&path, OpenMode::Read).is_err() {
-            snapshots::save(&self.shared, &snapshot)?;
+            snapshots::save_copy(&self.shared, &snapshot)?;
         }
         self.make_room(frame::Head::BYTES_MAX as u64, SEAL_BYTES)?;
         self.batch.put_snapshot(

@@ -109,13 +109,13 @@ fn compaction_drops_what_the_snapshot_contains() {
     storage.write(&vote(hard_state(1, 1, 150))).unwrap();
     let before = segments(directory.path());
     let snapshot = snapshot_at(1, 140);
-    storage.snapshot_saver().save(&snapshot).unwrap();
+    save(&storage, &snapshot).unwrap();
     storage.compact(snapshot.clone(), 5).unwrap();
     for life in 0..3 {
         assert_eq!(held(&storage).split(' ').next(), Some("136@1"), "life {life}");
         assert_eq!(storage.reader().term(LogIndex(135)).unwrap(), Term(1));
         assert!(matches!(storage.reader().term(LogIndex(134)), Err(StorageError::Compacted(_))));
-        assert_eq!(storage.snapshot().unwrap(), Some(snapshot.clone()));
+        assert_eq!(snapshot_in(&storage), snapshot);
         assert!(segments(directory.path()) < before, "{:?}", names(directory.path()));
         drop(storage);
         storage = open(directory.path());
@@ -138,7 +138,7 @@ fn a_snapshot_from_the_leader_takes_the_place_of_the_log() {
     let storage = open(directory.path());
     assert_eq!(held(&storage), "21@3 22@3 23@3");
     assert_eq!(storage.reader().term(LogIndex(20)).unwrap(), Term(3));
-    assert_eq!(storage.snapshot().unwrap(), Some(snapshot_at(3, 20)));
+    assert_eq!(snapshot_in(&storage), snapshot_at(3, 20));
 }
 
 #[test]
