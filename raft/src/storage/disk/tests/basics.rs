@@ -1,5 +1,7 @@
 //! A log that nothing goes wrong with.
 
+use std::fs;
+
 use super::{files::*, *};
 
 #[test]
@@ -184,7 +186,7 @@ fn a_log_does_not_wait_for_a_thread_that_has_panicked() {
     let (directory, files) = (directory(), Observed::default());
     drop(open_in(&files, directory.path()).unwrap());
     for name in names(directory.path()).iter().filter(|name| name.starts_with("spare")) {
-        std::fs::remove_file(directory.path().join(name)).unwrap();
+        fs::remove_file(directory.path().join(name)).unwrap();
     }
     files.panic_once("create spare");
     let background = DiskOptions { background: true, ..options() };
