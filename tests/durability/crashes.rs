@@ -51,7 +51,9 @@ fn crash_at_every_operation_leaves_what_was_acknowledged() {
                     _ => Unsynced::Random,
                 });
                 let lost = files.statistics();
-                for (seen, count) in seen.iter_mut().zip([lost.pages_lost, lost.pages_torn, lost.names_undone]) {
+                for (seen, count) in
+                    seen.iter_mut().zip([lost.pages_lost, lost.pages_torn, lost.names_undone])
+                {
                     *seen += u64::from(count > 0);
                 }
                 recover(files, &node.model, 1 + operation * 7 % 60 + outcome).go_on(seed ^ operation);

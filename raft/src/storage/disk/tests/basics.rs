@@ -56,6 +56,15 @@ fn several_readys_become_durable_with_one_write_and_one_flush() {
 }
 
 #[test]
+fn a_vote_beside_runs_of_no_entries_is_written() {
+    let directory = directory();
+    let mut storage = open(directory.path());
+    storage.write(&Ready { hard_state: Some(hard_state(4, 2, 0)), ..ready_of(Entries::EMPTY) }).unwrap();
+    kill(storage);
+    assert_eq!(open(directory.path()).reader().hard_state(), hard_state(4, 2, 0));
+}
+
+#[test]
 fn a_log_goes_on_over_many_segments() {
     let directory = directory();
     let mut storage = open(directory.path());
