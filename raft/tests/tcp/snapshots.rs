@@ -91,7 +91,7 @@ fn a_snapshot_arrives_in_a_file_that_is_removed_when_nobody_needs_it() {
 }
 
 #[test]
-fn a_snapshot_for_which_there_is_no_room_is_refused_before_it_is_sent() {
+fn d14_a_snapshot_for_which_there_is_no_room_is_refused_before_it_is_sent() {
     let mut small = TcpOptions::default();
     small.max_snapshot_bytes = 1000;
     let (mut one, two) = (Station::new(1, TcpOptions::default()), Station::new(2, small));
