@@ -14,7 +14,7 @@ use quorate::{
 
 use crate::{
     proxy::Proxy,
-    recorder::{Record, Station, envelope, notice, numbers},
+    recorder::{Record, Station, envelope, notice},
     wait::eventually,
 };
 
