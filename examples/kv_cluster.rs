@@ -28,9 +28,6 @@ struct CommandLine {
     /// How long.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
-    /// How many servers.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=9))]
-    servers: u64,
     /// Decides on what is done when [default: a random one].
     #[arg(long)]
     seed: Option<u64>,
@@ -52,8 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("seed {seed}: the same is done again with --seed {seed}, and may end differently");
     let directory = tempfile::tempdir()?;
     let server_flags = ["--tick-ms=20", "--segment-bytes=1048576"].map(str::to_owned).to_vec();
-    let mut servers =
-        Processes::new(server_binary()?, directory.path().to_owned(), flags.servers, server_flags)?;
+    let mut servers = Processes::new(server_binary()?, directory.path().to_owned(), 3, server_flags)?;
     let ids: Vec<u64> = servers.clients().ids().collect();
     ids.iter().try_for_each(|id| servers.start(*id))?;
 
@@ -109,7 +105,7 @@ fn torment(
             }
         }
         table.show(elapsed, counters);
-        thread::sleep(table.interval());
+        thread::sleep(Duration::from_millis(if table.is_terminal { 200 } else { 1_000 }));
     }
     Ok(kills)
 }
@@ -170,10 +166,6 @@ impl Table {
             .map(|server| (*server.0, Client::new(alone(server)).with_patience(Duration::from_millis(200))));
         let is_terminal = io::stdout().is_terminal();
         Self { clients: clients.collect(), is_terminal, news: "", lines: 0 }
-    }
-
-    fn interval(&self) -> Duration {
-        Duration::from_millis(if self.is_terminal { 200 } else { 1_000 })
     }
 
     fn show(&mut self, elapsed: Duration, counters: &[Counter]) {

@@ -37,7 +37,7 @@ struct CommandLine {
     /// The servers with which the cluster began, also on one that joins later: 1=host:port,2=host:port,…
     #[arg(long, value_name = "SERVERS")]
     peers: Addresses,
-    /// Where the log is kept. Empty for a new server; never copied, never emptied for an old one.
+    /// Where the log is kept. New for a new server; never copied, never emptied for an old one.
     #[arg(long, value_name = "DIRECTORY")]
     data: PathBuf,
     /// Which cluster this is: servers of different clusters refuse each other.
@@ -100,11 +100,16 @@ fn run(flags: &CommandLine, logger: &Logger) -> Result<(), Box<dyn Error>> {
     let founders = Membership::of_voters(flags.peers.ids().map(NodeId));
     let mut disk = DiskOptions::default();
     disk.segment_bytes = flags.segment_bytes;
-    let storage = DiskStorage::open(&flags.data, founders, disk, logger.clone())?;
+    let storage = DiskStorage::open(flags.data.join("log"), founders, disk, logger.clone())?;
 
+    let mut tcp = TcpOptions::default();
+    // A peer that has lost its log is refused, also after a restart of this server.
+    tcp.incarnations = Some(flags.data.join("incarnations"));
+    tcp.snapshot_directory = Some(flags.data.join("arriving"));
+    fs::create_dir_all(flags.data.join("arriving"))?;
     let identity =
         Identity { cluster: flags.cluster, node: NodeId(flags.id), incarnation: storage.incarnation() };
-    let transport = TcpTransport::bind(&flags.listen, identity, TcpOptions::default(), logger.clone())?;
+    let transport = TcpTransport::bind(&flags.listen, identity, tcp, logger.clone())?;
     let peers = Peers { id: flags.id, transport: transport.clone() };
     flags.peers.0.iter().for_each(|(id, address)| peers.learn(*id, Some(address)));
 
@@ -117,6 +122,7 @@ fn run(flags: &CommandLine, logger: &Logger) -> Result<(), Box<dyn Error>> {
         Some(Fault::ForgetLog) | None => start(flags, store, storage, &transport, logger),
     }?;
     transport.attach(node.handle());
+    node.handle().metrics().add(transport.statistics());
 
     let listener = listen(&flags.clients)?;
     info!(logger, "clients may come to {}", flags.clients);

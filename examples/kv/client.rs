@@ -239,3 +239,6 @@ fn read_answer(connection: &mut BufReader<TcpStream>) -> io::Result<Answer> {
         Line::End => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

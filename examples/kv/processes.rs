@@ -7,6 +7,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
 };
 
 use serde_json::Value;
@@ -149,12 +150,16 @@ impl Drop for Processes {
     }
 }
 
-/// Ports on which nobody listens now, each once.
+/// Ports on which nobody listens now, each once in the life of this process.
 fn free_ports() -> impl Iterator<Item = u16> {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let width = PORTS.end - PORTS.start;
     // Two programs that look at the same moment begin at different places.
-    let width = u32::from(PORTS.end - PORTS.start);
-    let begin = u16::try_from(std::process::id().wrapping_mul(97) % width).unwrap_or_default();
-    let ports = (PORTS.start + begin..PORTS.end).chain(PORTS.start..PORTS.start + begin);
+    let begin = u16::try_from(std::process::id() % u32::from(width)).unwrap_or_default().wrapping_mul(7);
+    let ports = (0..width).map(move |_| {
+        let next = TAKEN.fetch_add(1, Ordering::Relaxed);
+        PORTS.start + begin.wrapping_add(next) % width
+    });
     ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
 }
 

@@ -110,7 +110,7 @@ impl Server {
             Request::OpenSession => self.open_session(),
             Request::Once { session, sequence, write } => self.write_once(session, sequence, write),
             Request::Status => Answer::Status(self.status()),
-            Request::Metrics => Answer::Metrics { text: self.metrics() },
+            Request::Metrics => Answer::Metrics { text: handle.metrics().render() },
             Request::AddVoter { node, address } => {
                 self.bring_in(node, address, || handle.add_voter(NodeId(node)))
             }
@@ -197,10 +197,6 @@ impl Server {
             applied: core.applied.0,
             membership: core.membership.to_string(),
         }
-    }
-
-    fn metrics(&self) -> String {
-        String::new()
     }
 
     fn watch(&self, pattern: Pattern, stream: &mut TcpStream) -> io::Result<()> {

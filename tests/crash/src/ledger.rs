@@ -5,7 +5,8 @@
 //!
 //! - **compare and set**: each attempt expects the number that the key is known to hold. Once that is replaced, all
 //!   other attempts that expected it are without effect for ever;
-//! - **a session**: the same write is sent until it is answered, and takes effect once.
+//! - **a session**: the same write is sent until it is answered, and takes effect once. It is a compare and set too, so
+//!   that a second time would be seen.
 
 use std::{collections::BTreeSet, fmt};
 

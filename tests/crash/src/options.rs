@@ -26,6 +26,9 @@ pub struct CommandLine {
     /// Break the servers on purpose, to see that it is found.
     #[arg(long, value_name = "FAULT", value_enum)]
     pub broken: Option<Fault>,
+    /// Keep the servers' data and logs, also if nothing was found.
+    #[arg(long)]
+    pub keep: bool,
     /// Say what is done in each round.
     #[arg(long)]
     pub verbose: bool,

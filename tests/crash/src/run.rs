@@ -84,7 +84,7 @@ impl<Say: FnMut(&str)> Run<'_, Say> {
             self.round()?;
         }
         drop(self.processes);
-        if !self.report.violations.is_empty() {
+        if self.options.keep || !self.report.violations.is_empty() {
             self.report.kept = Some(self.directory.keep());
         }
         Ok(self.report)

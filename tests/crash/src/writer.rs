@@ -40,8 +40,8 @@ enum Manner {
         id: Option<u64>,
         /// The sequence number of the write under way, or of the next.
         sequence: u64,
-        /// What is being written, until that is acknowledged.
-        outstanding: Option<u64>,
+        /// What is being written, until that is acknowledged: the number, and the change as it is sent each time.
+        outstanding: Option<(u64, Write)>,
     },
 }
 
@@ -57,6 +57,8 @@ pub struct Finding {
 enum What {
     Key(Violation),
     SessionEnded,
+    /// A compare and set in a session has found something else than this client wrote last.
+    NotOnce(u64),
     /// An answer that does not belong to the request.
     Answer(String),
 }
@@ -139,11 +141,16 @@ impl Writer {
         }
     }
 
-    fn compare_and_set(&mut self) -> Result<bool, Finding> {
-        let server = self.client.at();
+    /// The number of the next attempt, and the change that replaces by it what the key is known to hold.
+    fn next_write(&mut self) -> (u64, Write) {
         let from = Some(self.ledger.known()).filter(|known| *known != 0).map(|known| known.to_string());
         let number = self.ledger.attempt();
-        let write = Write::Cas { key: self.key.clone(), from, to: number.to_string() };
+        (number, Write::Cas { key: self.key.clone(), from, to: number.to_string() })
+    }
+
+    fn compare_and_set(&mut self) -> Result<bool, Finding> {
+        let server = self.client.at();
+        let (number, write) = self.next_write();
         let judged = match self.client.attempt(&Request::Write(write)) {
             Answer::Written { .. } => self.ledger.acknowledge(number),
             Answer::NotSwapped { value } => {
@@ -171,19 +178,25 @@ impl Writer {
         }
     }
 
-    /// Sends the write under way again, or else begins another.
+    /// Sends the write under way again, or else begins another. If it took effect twice, the second time would find what
+    /// the first has written.
     fn write_once(&mut self, session: u64) -> Result<bool, Finding> {
-        let Manner::Session { sequence, outstanding, .. } = &mut self.manner else { return Ok(false) };
-        let number = *outstanding.get_or_insert_with(|| self.ledger.attempt());
-        let write = Write::Put { key: self.key.clone(), value: number.to_string() };
-        let request = Request::Once { session, sequence: *sequence, write };
         let server = self.client.at();
-        match self.client.attempt(&request) {
+        let Manner::Session { sequence, outstanding, .. } = &mut self.manner else { return Ok(false) };
+        let sequence = *sequence;
+        let (number, write) = outstanding.take().unwrap_or_else(|| self.next_write());
+        let answer = self.client.attempt(&Request::Once { session, sequence, write: write.clone() });
+        let is_written = matches!(answer, Answer::Written { .. });
+        let outstanding = (!is_written).then_some((number, write));
+        let sequence = sequence + u64::from(is_written);
+        self.manner = Manner::Session { id: Some(session), sequence, outstanding };
+        match answer {
             Answer::Written { .. } => {
-                *sequence += 1;
-                *outstanding = None;
                 let judged = self.ledger.acknowledge(number);
                 judged.map(|()| true).map_err(|violation| self.finding(server, What::Key(violation)))
+            }
+            Answer::NotSwapped { value } => {
+                Err(self.finding(server, What::NotOnce(number_in(value.as_deref()))))
             }
             other => self.nothing_done(server, &other),
         }
@@ -219,6 +232,9 @@ impl fmt::Display for Finding {
         match what {
             What::Key(violation) => write!(f, "{key}, asked through n{server}, {violation}"),
             What::SessionEnded => write!(f, "the session of {key} has ended, says n{server}"),
+            What::NotOnce(found) => {
+                write!(f, "{key}, asked through n{server}, holds {found}: a write took effect not once")
+            }
             What::Answer(answer) => write!(f, "{key}, asked through n{server}, was answered {answer}"),
         }
     }
