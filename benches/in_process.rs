@@ -2,6 +2,12 @@
 //!
 //! Not a criterion bench: what counts is a whole cluster under a steady load, and its slowest answers.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a program that measures prints what it found, and ends if it cannot"
+)]
+
 use std::{
     io::Read,
     sync::mpsc,
@@ -91,10 +97,10 @@ fn main() {
     with_applier.apply_in_line = false;
     for outstanding in [1, 64, 1_024] {
         if is_chosen("in-line") {
-            report("in-line", outstanding, &in_line, |voters| MemStorage::with_voters(voters));
+            report("in-line", outstanding, &in_line, MemStorage::with_voters);
         }
         if is_chosen("applier") {
-            report("applier", outstanding, &with_applier, |voters| MemStorage::with_voters(voters));
+            report("applier", outstanding, &with_applier, MemStorage::with_voters);
         }
         if is_chosen("slow-disk") {
             report("slow-disk", outstanding, &in_line, |voters| SlowDisk(MemStorage::with_voters(voters)));

@@ -8,8 +8,10 @@
 //!   `runtime`, which is on by default, it is all there is.
 //! - [`runtime`] drives it: a [`Node`] is a thread around a [`StateMachine`] of yours, a [`StorageWriter`], and a
 //!   [`Transport`]. A [`Handle`] gives out a [`Ticket`] for each command and each query.
-//! - [`sessions`] let clients try again without doing anything twice.
-//! - [`wire`] puts messages into the format of raft-rs and etcd, for transports that need bytes.
+//! - [`storage`] keeps the log: in files ([`DiskStorage`]), or in memory ([`MemStorage`]).
+//! - [`transport`] carries messages between nodes: [`TcpTransport`] over TCP, with TLS if the feature `tls` is on, and
+//!   [`MemNetwork`] within a process. [`wire`] puts them into the format of raft-rs and etcd, for other transports.
+//! - [`sessions`] let clients try again without doing anything twice; [`metrics`] show Prometheus what a node does.
 //!
 //! The repository's `README.md` shows the loop around a [`RawNode`] in thirty lines, and `docs/ready.md` why each
 //! of its steps stands where it stands.
@@ -22,6 +24,8 @@ pub mod metrics;
 pub mod runtime;
 #[cfg(feature = "runtime")]
 pub mod sessions;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 #[cfg(feature = "runtime")]
 mod state_machine;
 #[cfg(feature = "runtime")]

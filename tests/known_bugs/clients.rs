@@ -50,6 +50,16 @@ fn i1_refusals_are_final_and_said() {
     assert_eq!(cluster.applied(1), ["fills the leader"]);
 }
 
+/// What has not left when the leader is lost is in no log, and whoever waits for it is told at once.
+#[test]
+fn i1_proposal_that_never_left_is_refused() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    cluster.node(3).raw().propose("kept back").unwrap();
+    cluster.on(3, RawNode::forget_leader);
+    assert_eq!(outcomes(&mut cluster, 3), [ForwardOutcome::Refused]);
+}
+
 /// A follower may be told of larger proposals than its leader takes, and a liar may pass on what is not its own.
 #[test]
 fn i1_proposals_from_peers_keep_the_leaders_limits() {

@@ -75,6 +75,24 @@ fn a4_each_round_counts_its_own_answers() {
     assert_eq!((cluster.role(1), cluster.term(1)), (RoleKind::Candidate, 2), "nor the other way round");
 }
 
+/// The same with answers for the term in which the node stands by now, when it asks about the next.
+#[test]
+fn a4_pre_votes_for_the_present_term_come_late() {
+    let mut cluster = Cluster::of(5);
+    let would =
+        |from, term| envelope(from, 1, term, Message::PreVoteResponse { granted: true, committed: None });
+    cluster.on(1, RawNode::campaign).unwrap();
+    cluster.step(would(2, 1));
+    cluster.step(would(3, 1));
+    cluster.on(1, RawNode::campaign).unwrap();
+    cluster.step(would(4, 1));
+    cluster.step(would(5, 1));
+    assert_eq!(cluster.role(1), RoleKind::PreCandidate, "nobody has said who would be elected in term 2");
+    cluster.step(would(4, 2));
+    cluster.step(would(5, 2));
+    assert_eq!((cluster.role(1), cluster.term(1)), (RoleKind::Candidate, 2));
+}
+
 /// Elsewhere the nodes with the long log had the low term and those with the high term the short log, and pre-votes
 /// never told anybody of the high term.
 #[test]

@@ -45,6 +45,9 @@ pub struct NodeOptions {
     /// Hold in memory what is not synced yet, so that a kill of the process loses what a power cut would: for tests.
     #[arg(long, requires = "data_dir")]
     pub lose_unsynced: bool,
+    /// Milliseconds that a sync takes at least: a slow disk, for tests.
+    #[arg(long, value_name = "MS", default_value_t = 0, requires = "lose_unsynced")]
+    pub sync_ms: u64,
     /// Seed of the election timeouts [default: a random one, which is logged]. May be the same on all nodes.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -132,7 +135,11 @@ impl NodeOptions {
 
     /// Where its log has its files.
     pub(super) fn file_system(&self) -> Arc<dyn FileSystem> {
-        if self.lose_unsynced { Arc::new(UnsyncedInMemory::default()) } else { Arc::new(LocalFileSystem) }
+        if self.lose_unsynced {
+            Arc::new(UnsyncedInMemory::new(Duration::from_millis(self.sync_ms)))
+        } else {
+            Arc::new(LocalFileSystem)
+        }
     }
 
     fn ticks(&self, time: Duration) -> u32 {
@@ -196,6 +203,7 @@ mod tests {
             assert!(parse(&flags).is_err(), "{flags:?}");
         }
         assert!(parse(&["--lose-unsynced"]).is_err(), "in memory, everything is lost");
+        assert!(parse(&["--data-dir", "d", "--sync-ms", "5"]).is_err(), "only a held back file can be slow");
         let hasty = parse(&["--heartbeat-ticks", "9"]).unwrap();
         assert!(hasty.validate().is_err());
     }

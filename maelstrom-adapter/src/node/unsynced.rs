@@ -2,13 +2,16 @@
 //!
 //! Contents stay in the process until they are synced. A kernel may write any part of them earlier, so one page in
 //! four is written through at once: what a kill leaves is then a mixture of old and new. Names are not held back:
-//! a file that was renamed before it was synced has its new name, and old contents.
+//! a file that was renamed before it was synced has its new name, and old contents. Syncs can be made slow, since
+//! what is lost by a promise that was given too early depends on how long it was too early.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use quorate::storage::disk::{File, FileSystem, LocalFileSystem, OpenMode};
@@ -20,18 +23,32 @@ const PAGE_BYTES: usize = 4096;
 const WRITTEN_THROUGH: u64 = 4;
 
 /// The file system. Whole files are held in memory: for small logs.
-#[derive(Default)]
 pub(super) struct UnsyncedInMemory {
     files: Mutex<HashMap<PathBuf, Arc<Held>>>,
-    /// How many pages were written so far, in all files.
-    pages: Arc<AtomicU64>,
+    device: Arc<Device>,
+}
+
+/// What all files have in common.
+struct Device {
+    /// How long a sync takes at least.
+    sync_time: Duration,
+    /// How many pages were written so far.
+    pages: AtomicU64,
+}
+
+impl UnsyncedInMemory {
+    /// One whose syncs take that long at least.
+    pub(super) fn new(sync_time: Duration) -> Self {
+        let device = Device { sync_time, pages: AtomicU64::new(0) };
+        Self { files: Mutex::default(), device: Arc::new(device) }
+    }
 }
 
 /// A file: what it holds, and what the disk holds of that.
 struct Held {
     on_disk: Box<dyn File>,
     content: Mutex<Content>,
-    pages: Arc<AtomicU64>,
+    device: Arc<Device>,
 }
 
 struct Content {
@@ -57,7 +74,7 @@ impl FileSystem for UnsyncedInMemory {
             None => {
                 // A reader and a writer share what is held, so it must be fit for both.
                 let mode = if mode == OpenMode::Read { OpenMode::ReadWrite } else { mode };
-                let held = Arc::new(Held::new(LocalFileSystem.open(path, mode)?, Arc::clone(&self.pages))?);
+                let held = Arc::new(Held::new(LocalFileSystem.open(path, mode)?, Arc::clone(&self.device))?);
                 files.insert(path.to_owned(), Arc::clone(&held));
                 held
             }
@@ -90,7 +107,7 @@ impl FileSystem for UnsyncedInMemory {
 }
 
 impl Held {
-    fn new(on_disk: Box<dyn File>, pages: Arc<AtomicU64>) -> io::Result<Self> {
+    fn new(on_disk: Box<dyn File>, device: Arc<Device>) -> io::Result<Self> {
         let mut bytes = vec![0; usize::try_from(on_disk.size()?).map_err(io::Error::other)?];
         let mut read = 0;
         while read < bytes.len() {
@@ -101,7 +118,7 @@ impl Held {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self { on_disk, content: Mutex::new(Content { bytes, unsynced: Vec::new() }), pages })
+        Ok(Self { on_disk, content: Mutex::new(Content { bytes, unsynced: Vec::new() }), device })
     }
 
     fn write_page(&self, content: &Content, page: usize) -> io::Result<()> {
@@ -121,6 +138,7 @@ impl Held {
 
     /// The last page first: a frame whose end is on disk may have a hole before it.
     fn write_unsynced(&self) -> io::Result<()> {
+        thread::sleep(self.device.sync_time);
         let mut content = self.content.lock();
         self.on_disk.set_size(content.bytes.len() as u64)?;
         let mut pages = std::mem::take(&mut content.unsynced);
@@ -152,7 +170,7 @@ impl File for Handle {
         }
         content.bytes[start..end].copy_from_slice(bytes);
         for page in start / PAGE_BYTES..end.div_ceil(PAGE_BYTES) {
-            if self.0.pages.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITTEN_THROUGH) {
+            if self.0.device.pages.fetch_add(1, Ordering::Relaxed).is_multiple_of(WRITTEN_THROUGH) {
                 self.0.write_page(&content, page)?;
             }
             content.unsynced.push(page);
@@ -207,7 +225,7 @@ mod tests {
     #[test]
     fn what_was_synced_is_on_disk_and_of_the_rest_some_pages_at_most() {
         let path = directory("pages").join(FILE);
-        let files = UnsyncedInMemory::default();
+        let files = UnsyncedInMemory::new(Duration::ZERO);
         let file = files.open(&path, OpenMode::CreateNew).unwrap();
         let old = vec![1; 8 * PAGE_BYTES];
         assert_eq!(file.write_at(&old, 0).unwrap(), old.len());
@@ -232,7 +250,7 @@ mod tests {
     fn a_file_that_is_renamed_before_it_is_synced_has_its_name_and_not_its_contents() {
         let directory = directory("names");
         let (first, second) = (directory.join(FILE), directory.join("second"));
-        let files = UnsyncedInMemory::default();
+        let files = UnsyncedInMemory::new(Duration::ZERO);
         let file = files.open(&first, OpenMode::CreateNew).unwrap();
         // The page that is written through, and three that are not.
         for page in 0..4 {
@@ -248,7 +266,7 @@ mod tests {
     #[test]
     fn a_size_is_that_of_the_process_until_it_is_synced() {
         let path = directory("sizes").join(FILE);
-        let files = UnsyncedInMemory::default();
+        let files = UnsyncedInMemory::new(Duration::ZERO);
         let file = files.open(&path, OpenMode::CreateNew).unwrap();
         file.set_size(100).unwrap();
         assert_eq!((file.size().unwrap(), std::fs::metadata(&path).unwrap().len()), (100, 0));

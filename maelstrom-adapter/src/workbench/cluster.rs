@@ -113,7 +113,7 @@ impl Cluster {
     pub(super) fn restart(&mut self, node: usize) -> Result<(), Error> {
         let speaker = Speaker { node, node_count: self.nodes.len(), life: self.nodes[node].life + 1 };
         let killed = &mut self.nodes[node];
-        // Only when it is gone it has let go of its files.
+        // A process holds its files until it is gone.
         killed.process.end();
         let (data_directory, log_path) = (&killed.data_directory, &killed.log_path);
         killed.process = start_process(&self.program, data_directory, speaker, log_path, &self.inbox)?;

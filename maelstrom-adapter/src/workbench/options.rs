@@ -64,8 +64,8 @@ pub struct TestOptions {
     /// Seconds between two steps of a fault (start, stop, start, …), on average.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     pub nemesis_interval: f64,
-    /// The flag with which the binary of `--bin` takes the directory that outlives a kill, such as
-    /// `--data-dir-flag=--data-dir` [default: that of this project's own node].
+    /// Give every node a directory, as kills need it, with this flag of its binary, such as
+    /// `--data-dir-flag=--data-dir` [default, if nodes are killed: that of this project's own node].
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     pub data_dir_flag: Option<String>,
     /// Show what nodes write to stderr.
@@ -167,12 +167,12 @@ impl TestOptions {
         Duration::from_secs_f64(self.time_limit / 2.0).min(RECOVERY)
     }
 
-    /// The flag with which nodes are given a directory, if they need one: those that are killed must remember.
+    /// The flag with which nodes are given a directory, if they get one: those that are killed must remember.
     #[must_use]
     pub fn data_directory_flag(&self) -> Option<&str> {
         const OWN: &str = "--data-dir";
-        let is_needed = self.nemesis.contains(&FaultKind::Kill);
-        is_needed.then_some(self.data_dir_flag.as_deref().unwrap_or(OWN))
+        let own_if_needed = self.nemesis.contains(&FaultKind::Kill).then_some(OWN);
+        self.data_dir_flag.as_deref().or(own_if_needed)
     }
 
     /// Checks what the parser cannot.
@@ -246,9 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn nodes_get_a_directory_if_they_are_killed() {
+    fn nodes_get_a_directory_if_they_are_killed_or_it_is_asked_for() {
         let flag = |arguments| parse(arguments).unwrap().data_directory_flag().map(str::to_owned);
         assert_eq!(flag("--nemesis pause"), None);
+        assert_eq!(flag("--data-dir-flag=--data-dir").as_deref(), Some("--data-dir"));
         assert_eq!(flag("--nemesis pause,kill").as_deref(), Some("--data-dir"));
         let foreign = "--bin /bin/true --nemesis kill --data-dir-flag --state -- --more";
         assert_eq!(flag(foreign).as_deref(), Some("--state"));

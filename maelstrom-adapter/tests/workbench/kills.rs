@@ -48,9 +48,10 @@ fn nodes_that_forget_when_they_are_killed_are_found_out() {
 fn lin_kv_remembers_in_its_directory_and_is_found_out_without_one() {
     let directory = directory("lin-kv");
     let faults = "--nemesis partition,pause --time-limit 10";
+    let slow_disk = "--lose-unsynced --sync-ms 5";
     let small_log = "--segment-bytes 16384 --compact-after-bytes 2048 --keep-entries 5";
     let output =
-        workbench(&directory, &format!("{KILLS} {faults} --bin {LIN_KV} -- --lose-unsynced {small_log}"));
+        workbench(&directory, &format!("{KILLS} {faults} --bin {LIN_KV} -- {slow_disk} {small_log}"));
     let report = String::from_utf8_lossy(&output.stdout);
     assert!(verdict(&output).starts_with("verdict: valid"), "{report}");
 

@@ -16,8 +16,8 @@ use super::{
     outcome::Outcome,
 };
 use crate::{
-    consensus::EntryKind,
-    state_machine::{RestoreError, StateMachine},
+    consensus::{EntryKind, StorageError},
+    state_machine::StateMachine,
 };
 
 /// Carries out what a [`Driver`](super::Driver) wants done by the state machine, on whichever thread it is called.
@@ -88,7 +88,7 @@ impl<S: StateMachine> Applier<S> {
             ApplyJob::Apply(batch) => self.apply(batch, report),
             ApplyJob::Answer(queries) => self.answer(queries, report),
             ApplyJob::Restore { last, data } => {
-                let mut contents = data.open().map_err(RestoreError::from)?;
+                let mut contents = data.open().map_err(StorageError::Io)?;
                 self.state_machine.restore(&mut *contents)?;
                 report.applied = Some(last.index);
                 report.restored += 1;

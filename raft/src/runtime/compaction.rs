@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::error::panic_message;
+use super::{cancellation::Cancellation, error::panic_message};
 use crate::{
     consensus::{EntryId, LogIndex, Membership, Snapshot},
     state_machine::SnapshotWriter,
@@ -39,6 +39,7 @@ pub struct SnapshotRequest {
 pub struct SnapshotTask {
     request: SnapshotRequest,
     write: SnapshotWriter,
+    cancellation: Cancellation,
 }
 
 /// What became of a [`SnapshotTask`]; goes back to the [`Driver`](super::Driver).
@@ -93,14 +94,20 @@ impl Compaction {
 
 impl SnapshotTask {
     pub(super) fn new(request: SnapshotRequest, write: SnapshotWriter) -> Self {
-        Self { request, write }
+        Self { request, write, cancellation: Cancellation::default() }
+    }
+
+    /// With which it can be called off while it runs.
+    pub(super) fn cancellation(&self) -> Cancellation {
+        self.cancellation.clone()
     }
 
     /// Makes the snapshot and saves it. Takes as long as the state machine and the disk take; a panic is part of the
     /// result.
     #[must_use]
     pub fn run(self) -> SnapshotMade {
-        let Self { request: SnapshotRequest { last, membership, saver }, write } = self;
+        let Self { request: SnapshotRequest { last, membership, saver }, write, cancellation } = self;
+        let write = cancellation.guard(write);
         let make = || saver.lock().save(last, membership, write).map_err(|error| error.to_string());
         let result = catch_unwind(AssertUnwindSafe(make))
             .unwrap_or_else(|payload| Err(format!("it panicked: {}", panic_message(&*payload))));

@@ -7,6 +7,7 @@ use crossbeam_channel::{Select, Sender};
 use super::{
     applier::Clients,
     apply_reports::ApplyReports,
+    cancellation::Cancellation,
     clock::{Clock, Ticker},
     compaction::{SnapshotMade, SnapshotTask},
     driver::Driver,
@@ -34,7 +35,7 @@ pub(super) struct EventLoop<S: StateMachine, W: StorageWriter, C> {
     pub(super) clock: C,
     pub(super) options: Options,
     pub(super) name: String,
-    pub(super) snapshot_thread: Option<Thread>,
+    pub(super) snapshot_thread: Option<(Thread, Cancellation)>,
 }
 
 /// More than a batch needs to go through; only a long log that is applied anew at start has more.
@@ -200,13 +201,13 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
 
     /// Makes the snapshot on a thread of its own. One at a time, so the one before has nothing more to do.
     fn make_snapshot(&mut self, task: SnapshotTask) {
-        let to_control = self.to_control.clone();
+        let (to_control, cancellation) = (self.to_control.clone(), task.cancellation());
         let make = move || {
             // A node that has stopped needs no snapshot.
             let _stopped = to_control.send(Control::SnapshotMade(task.run()));
         };
         match Thread::spawn(format!("{}-snapshot", self.name), make) {
-            Ok(thread) => self.snapshot_thread = Some(thread),
+            Ok(thread) => self.snapshot_thread = Some((thread, cancellation)),
             Err(error) => self.driver.on_snapshot_made(SnapshotMade::failed(error.to_string())),
         }
     }
@@ -218,8 +219,11 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         self.gate.close();
         self.driver.stop();
         mailbox.discard();
+        if let Some((_, cancellation)) = &self.snapshot_thread {
+            cancellation.cancel();
+        }
         // Those whose commands are being applied are told of that, if it does not take too long.
-        let deadline = self.clock.now() + self.options.stop_timeout;
+        let deadline = self.clock.now().saturating_add(self.options.stop_timeout);
         let time_left = || deadline.saturating_sub(self.clock.now());
         let (writer, applier) = (self.writer.close(), self.applier.close());
         if !applier.is_none_or(|applier| applier.join(time_left())) {
@@ -229,7 +233,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         if !writer.is_none_or(|writer| writer.join(time_left())) {
             self.shared.note_hung(Part::Storage);
         }
-        if !self.snapshot_thread.is_none_or(|thread| thread.join(time_left())) {
+        if !self.snapshot_thread.is_none_or(|(thread, _)| thread.join(time_left())) {
             self.shared.note_hung(Part::Snapshot);
         }
     }

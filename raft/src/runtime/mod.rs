@@ -49,6 +49,7 @@
 mod administration;
 mod applier;
 mod apply_reports;
+mod cancellation;
 mod clock;
 mod compaction;
 mod completion;

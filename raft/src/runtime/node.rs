@@ -43,8 +43,7 @@ pub struct Node<S: StateMachine> {
 impl<S: StateMachine> Node<S> {
     /// Starts a node as `storage` left it.
     ///
-    /// Peers' messages must be given to its
-    /// [`Handle`]; until the transport does so it is alone.
+    /// Peers' messages must be given to its [`Handle`]; until the transport does so it is alone.
     ///
     /// # Errors
     /// [`StartError`] if it cannot run like this; then no thread was started.
@@ -83,7 +82,9 @@ impl<S: StateMachine> Node<S> {
         )
         .map_err(StartError::Thread)?;
         let mut own_threads: Vec<_> = applier.thread_id().into_iter().collect();
-        let patience = options.tick * options.hand_over_ticks + options.stop_timeout * 2;
+        // It waits itself for the others, for as long.
+        let hand_over = options.tick.saturating_mul(options.hand_over_ticks);
+        let patience = hand_over.saturating_add(options.stop_timeout.saturating_mul(2));
         let event_loop = EventLoop {
             driver,
             writer,

@@ -44,9 +44,14 @@ impl StateMachine for Nothing {
 }
 
 fn start(network: &MemNetwork, id: NodeId, voters: &[NodeId]) -> Node<Nothing> {
-    let (mut config, mut options) = (Config::new(id, id.0), Options::default());
-    options.tick = Duration::from_millis(20);
+    let mut config = Config::new(id, id.0);
     config.max_entry_bytes = 1_000;
+    start_with(config, network, voters)
+}
+
+fn start_with(config: Config, network: &MemNetwork, voters: &[NodeId]) -> Node<Nothing> {
+    let (id, mut options) = (config.id, Options::default());
+    options.tick = Duration::from_millis(20);
     let storage = MemStorage::with_voters(voters.to_vec());
     let logger = Logger::root(Discard, o!());
     let node = Node::start(config, options, Nothing, storage, network.transport(id), logger).unwrap();
@@ -133,6 +138,27 @@ fn buckets_of_a_histogram_add_up_to_its_count() {
     let buckets = page.all("quorate_turn_seconds_bucket");
     assert!(buckets.is_sorted(), "they are cumulative: {buckets:?}");
     assert_eq!(buckets.last().copied(), page.value("quorate_turn_seconds_count", ""));
+}
+
+#[test]
+fn elections_that_are_not_won_are_counted_as_lost() {
+    let network = MemNetwork::new();
+    let voters = [1, 2].map(NodeId);
+    let outcome = |page: &Page, outcome| page.value("quorate_elections_total", outcome).unwrap();
+    // Alone, and without asking first, it stands again and again.
+    let mut config = Config::new(NodeId(1), 1);
+    config.pre_vote = false;
+    let first = start_with(config, &network, &voters);
+    let page = page_with(&first.handle(), |page| outcome(page, "outcome=\"lost\"") >= 2.0);
+    assert_eq!(outcome(&page, "outcome=\"won\""), 0.0);
+    assert_eq!(page.value("quorate_pre_votes_total", ""), Some(0.0));
+    assert_eq!(page.value("quorate_leader_known", ""), Some(0.0));
+
+    let second = start(&network, NodeId(2), &voters);
+    let knows_leader = |page: &Page| page.value("quorate_leader_known", "") == Some(1.0);
+    let pages = [&first, &second].map(|node| page_with(&node.handle(), knows_leader));
+    let won: f64 = pages.iter().map(|page| outcome(page, "outcome=\"won\"")).sum();
+    assert!(won >= 1.0, "{pages:#?}");
 }
 
 /// What a user's program may measure.

@@ -114,6 +114,7 @@ struct Machine {
     gate: Gate,
     thread: ThreadName,
     snapshot_thread: ThreadName,
+    has_endless_snapshots: bool,
 }
 
 impl StateMachine for Machine {
@@ -134,9 +135,15 @@ impl StateMachine for Machine {
 
     fn snapshot(&self) -> SnapshotWriter {
         let (count, thread) = (self.count, self.snapshot_thread.clone());
+        let is_endless = self.has_endless_snapshots;
         Box::new(move |output| {
             thread.note();
-            output.write_all(&count.to_be_bytes())
+            output.write_all(&count.to_be_bytes())?;
+            let pieces = if is_endless { usize::MAX } else { 0 };
+            (0..pieces).try_for_each(|_| {
+                thread::sleep(Duration::from_millis(1));
+                output.write_all(b"more")
+            })
         })
     }
 
@@ -439,4 +446,15 @@ fn i6_what_hangs_in_line_does_not_hang_the_stop() {
     assert!(matches!(outcome(handle.propose("too late")), Outcome::NotAccepted(_)));
     parts.machine.gate.open();
     assert_eq!(ticket.wait(PATIENCE).unwrap(), Outcome::Applied(1), "it comes back after all");
+}
+
+#[test]
+fn a_snapshot_under_way_does_not_hold_the_stop_up() {
+    let mut parts = Parts::new(NodeId(1));
+    parts.options.compact_after_bytes = 1;
+    parts.machine.has_endless_snapshots = true;
+    let node = parts.start_alone();
+    assert_eq!(outcome(node.handle().propose("x")), Outcome::Applied(1));
+    eventually("it is begun", || (!parts.machine.snapshot_thread.0.lock().is_empty()).then_some(()));
+    node.stop().unwrap();
 }

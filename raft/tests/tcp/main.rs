@@ -3,12 +3,7 @@
 //! Nothing here says how long anything takes; each test waits for what must come in the end, and gives up only after
 //! [`PATIENCE`](wait::PATIENCE).
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod cluster;
 mod clusters;

@@ -129,9 +129,9 @@ pub(crate) fn envelope(from: u64, to: u64, message: Message) -> Envelope {
 
 /// The numbers of the notices among `messages`.
 pub(crate) fn numbers(messages: &[Envelope]) -> Vec<u64> {
-    let number = |envelope: &Envelope| match &envelope.message {
-        Message::CommitNotice { commit } => Some(commit.0),
-        _ => None,
+    let number = |envelope: &Envelope| {
+        let Message::CommitNotice { commit } = &envelope.message else { return None };
+        Some(commit.0)
     };
     messages.iter().filter_map(number).collect()
 }

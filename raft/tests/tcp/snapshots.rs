@@ -26,14 +26,15 @@ fn snapshot(from: u64, to: u64, index: u64, data: impl Into<SnapshotData>) -> En
 
 /// The data of the first snapshot that has come.
 fn arrived(record: &Record) -> Option<SnapshotData> {
-    record.messages.iter().find_map(|envelope| match &envelope.message {
-        Message::SnapshotRequest { snapshot } => Some(snapshot.data.clone()),
-        _ => None,
+    record.messages.iter().find_map(|envelope| {
+        let Message::SnapshotRequest { snapshot } = &envelope.message else { return None };
+        Some(snapshot.data.clone())
     })
 }
 
 fn pattern(bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|at| (at / 251 + at) as u8).collect()
+    // 251 is a prime: no piece looks like another.
+    (0..=250).cycle().take(bytes).collect()
 }
 
 /// What became of the snapshots to node 2.
@@ -194,4 +195,28 @@ fn a_snapshot_that_cannot_be_read_to_its_end_does_not_arrive() {
     one.send(snapshot(1, 2, 1, SnapshotData::elsewhere(Broken)));
     assert_eq!(one.until("it fails", reports), [false]);
     assert!(two.record(|record| arrived(record).is_none()));
+}
+
+/// Reading it panics.
+struct Panicking;
+
+impl SnapshotSource for Panicking {
+    fn size(&self) -> u64 {
+        1
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        std::panic::resume_unwind(Box::new("reading panics"));
+    }
+}
+
+#[test]
+fn a_thread_that_panics_over_a_snapshot_reports_it_and_sends_the_next() {
+    let (mut one, two) = Station::pair(&TcpOptions::default());
+    one.send(snapshot(1, 2, 1, SnapshotData::elsewhere(Panicking)));
+    assert_eq!(one.until("it fails", reports), [false]);
+    assert_eq!(one.statistics().panics, 1);
+    one.send(snapshot(1, 2, 1, pattern(10)));
+    one.until("the next arrives", |record| (reports(record)? == [false, true]).then_some(()));
+    assert!(two.record(|record| arrived(record).is_some()));
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::consensus::{Context, Entry, EntryId, EntryKind, HardState};
 
 /// Where frames and entries may begin.
-pub(super) const ALIGNMENT: u64 = 8;
+pub(super) const ALIGNMENT: usize = 8;
 const MAGIC: u32 = u32::from_le_bytes(*b"QFRM");
 
 /// What a frame says beside its entries.
@@ -127,7 +127,7 @@ impl Head {
         let purpose = Purpose::take(code, &mut fields)?;
         let head = Self { length, sequence, durable, hard_state, count, entries_checksum, purpose };
         let is_sound = bytes.get(4..head.bytes()).is_some_and(|head| checksum(seed, head) == sum)
-            && length.is_multiple_of(ALIGNMENT)
+            && length.is_multiple_of(ALIGNMENT as u64)
             // No more entries than have room, so that nothing is allocated for what cannot be there.
             && u64::from(count).checked_mul(EntryHead::BYTES as u64)?.checked_add(head.bytes() as u64)? <= length;
         is_sound.then_some(head)
@@ -231,7 +231,7 @@ pub(super) fn entry_bytes(entry: &Entry) -> Option<u32> {
 pub(super) fn frame_bytes<'a>(purpose: Purpose, entries: impl Iterator<Item = &'a Entry>) -> Option<u64> {
     let mut bytes = head_bytes(purpose) as u64;
     for entry in entries {
-        bytes = bytes.checked_add(round_up(u64::from(entry_bytes(entry)?), ALIGNMENT))?;
+        bytes = bytes.checked_add(round_up(u64::from(entry_bytes(entry)?), ALIGNMENT as u64))?;
     }
     Some(bytes)
 }
@@ -279,7 +279,7 @@ impl FrameWriter<'_> {
         self.buffer.extend_from_slice(&entry.data);
         let sum = checksum(self.seed, &self.buffer[start + 4..]);
         self.buffer[start..start + 4].copy_from_slice(&sum.to_le_bytes());
-        self.buffer.resize(self.buffer.len().next_multiple_of(ALIGNMENT as usize), 0);
+        self.buffer.resize(self.buffer.len().next_multiple_of(ALIGNMENT), 0);
         sum
     }
 }

@@ -17,13 +17,16 @@ use super::{
     file_system::{FileSystem, LocalFileSystem, OpenMode},
     header::{Header, Mark},
     housekeeping::{Housekeeper, SPARES_MAX},
-    names::{LOCK, Name},
+    names::{LOCK, Name, unfinished},
     options::DiskOptions,
     recovery::{self, Listing, Tail},
     segment::{Prepared, Segment, remove_if_there},
     shared::Shared,
 };
 use crate::consensus::{EntryId, HardState, LogIndex, Membership};
+
+/// The number of a log's first segment.
+const FIRST_SEQUENCE: u64 = 1;
 
 impl DiskStorage {
     /// Opens the log in `directory`, or begins one there if it holds none: that of a member of a cluster that was
@@ -57,13 +60,16 @@ impl DiskStorage {
         if bytes < min {
             return Err(OpenError::SegmentTooSmall { bytes, min });
         }
-        create_directory(&*files, &directory)?;
-        let lock = files.lock(&directory.join(LOCK)).map_err(|source| match source.kind() {
-            io::ErrorKind::WouldBlock => OpenError::InUse(directory.clone()),
-            _ => OpenError::Io { action: "lock", path: directory.join(LOCK), source },
+        files.create_directories(&directory).naming("create", &directory)?;
+        let lock = files.lock(&directory.join(LOCK)).map_err(|source| {
+            if source.kind() == io::ErrorKind::WouldBlock {
+                return OpenError::InUse(directory.clone());
+            }
+            OpenError::Io { action: "lock", path: directory.join(LOCK), source }
         })?;
         let mut listing = Listing::read(&*files, &directory)?;
         if listing.segments.is_empty() && listing.snapshots.is_empty() {
+            sync_directories_above(&*files, &directory)?;
             create(&*files, &directory, founders, options)?;
             listing = Listing::read(&*files, &directory)?;
         }
@@ -84,6 +90,11 @@ impl DiskStorage {
         mend(&segment, &tail)?;
         clear_away(&*files, &directory, listing, &found.unneeded, state.mark.snapshot())?;
         files.sync_directory(&directory).naming("flush directory", &directory)?;
+        // Nothing else lies in the directory now: if a crash comes between the two names, a log is begun again.
+        if segment.sequence == FIRST_SEQUENCE && tail.end == segment.start {
+            name_again(&*files, &segment.path)?;
+            files.sync_directory(&directory).naming("flush directory", &directory)?;
+        }
         info!(logger, "opened the log"; "directory" => %directory.display(), "first" => %state.base().index.next(),
             "last" => %state.last_id(), "term" => %state.hard_state.term, "commit" => %state.hard_state.commit);
 
@@ -105,16 +116,18 @@ impl DiskStorage {
     }
 }
 
-/// Creates a directory, and makes its name durable, and those of the directories above that were missing too.
-fn create_directory(files: &dyn FileSystem, directory: &Path) -> Result<(), OpenError> {
-    let is_missing =
-        |path: &&Path| files.list(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let missing: Vec<_> = directory.ancestors().take_while(is_missing).collect();
-    files.create_directories(directory).naming("create", directory)?;
-    for created in missing {
-        let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        files.sync_directory(parent).naming("flush directory", parent)?;
+/// Makes the name of a directory durable, and those of the directories above.
+///
+/// Whether they were there before says nothing: an earlier process may have created them, and died before they were
+/// durable.
+fn sync_directories_above(files: &dyn FileSystem, directory: &Path) -> Result<(), OpenError> {
+    for above in directory.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match files.sync_directory(above) {
+            // Who may not read a directory has created nothing in it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+            synced => synced.naming("flush directory", above)?,
+        }
     }
     Ok(())
 }
@@ -133,12 +146,22 @@ fn create(
             .map_err(|error| io::Error::other(error.to_string()))
             .naming("draw an id for", directory)?,
     };
-    let (hard_state, last, sequence, size) = (HardState::default(), EntryId::ZERO, 1, options.segment_bytes);
+    let (hard_state, last) = (HardState::default(), EntryId::ZERO);
+    let (sequence, size) = (FIRST_SEQUENCE, options.segment_bytes);
     let mark = Mark { first_segment: sequence, ..Mark::default() };
     let header =
         Header { log, sequence, size, previous_end: 0, last, hard_state, mark, membership: founders };
     let prepared = Prepared::new(files, directory, 0, size, &AtomicBool::new(false))?;
     prepared.put_in_use(files, directory, &header).map(drop)
+}
+
+/// Renames a file there and back. If an earlier life could not make the name durable, the next flush of the directory
+/// does, and does not only seem to.
+fn name_again(files: &dyn FileSystem, path: &Path) -> Result<(), OpenError> {
+    // The file holds no frame yet: if a crash leaves it so, it is removed, and the log is begun again.
+    let other = unfinished(path);
+    files.rename(path, &other).naming("rename", path)?;
+    files.rename(&other, path).naming("rename", &other)
 }
 
 /// Makes what was found durable, and overwrites what a crash has left behind it.

@@ -69,7 +69,7 @@ pub(super) struct Recovered {
     /// The one that was being written.
     pub(super) segment: Arc<Segment>,
     pub(super) tail: Tail,
-    /// Segments whose removal a crash has undone, or cut off.
+    /// Segments to be removed: those that were already, and one that was not begun.
     pub(super) unneeded: Vec<u64>,
 }
 
@@ -96,7 +96,8 @@ pub(super) fn recover(
     let run = listing.run();
     let opened: Result<Vec<_>, _> =
         run.iter().map(|&sequence| Segment::open(files, directory, sequence, mode)).collect();
-    let opened = opened?;
+    let mut opened = opened?;
+    let not_begun = if was_going_on(&opened)? { opened.pop() } else { None };
     let Some((_, oldest)) = opened.first() else {
         return Err(Damage::new(directory, 0, "the segments of the log are missing").into());
     };
@@ -117,10 +118,29 @@ pub(super) fn recover(
     }
     let mut unneeded = listing.segments.clone();
     unneeded.retain(|sequence| *sequence < state.mark.first_segment);
+    unneeded.extend(not_begun.map(|(segment, _)| segment.sequence));
     check_whole(files, directory, &mut state, run, log)?;
     let (tail, segment) =
         tail.ok_or_else(|| Damage::new(directory, 0, "the segments of the log are missing"))?;
     Ok(Recovered { log, state, segment, tail, unneeded })
+}
+
+/// Whether the crash came while the log was going on in its last segment: the one before is not sealed, and there is
+/// no frame.
+///
+/// Then nothing says that the new segment's name is durable, however often the directory is flushed from now on: a
+/// failed flush may have ended that life of the log. The log goes on in the old segment.
+fn was_going_on(opened: &[(Segment, Header)]) -> Result<bool, OpenError> {
+    let [.., (old, _), (new, header)] = opened else { return Ok(false) };
+    let mut scan = Scan::new(new);
+    let has_frames = scan.next(new.size).naming("read", &new.path)?.is_some()
+        || scan.remains().naming("read", &new.path)?.durable > new.start;
+    Ok(!has_frames && !is_sealed(old, header.previous_end)?)
+}
+
+fn is_sealed(segment: &Segment, end: u64) -> Result<bool, OpenError> {
+    let head = Scan::from(segment, end).next(segment.size).naming("read", &segment.path)?;
+    Ok(head.is_some_and(|head| head.purpose == Purpose::Seal))
 }
 
 /// Replays a segment that the log has left behind.
@@ -133,6 +153,7 @@ fn replay_sealed(state: &mut LogState, segment: &Segment, next: &Header) -> Resu
         let what = format!("what was acknowledged, up to offset {end}, is no longer there");
         return Err(Damage::new(&segment.path, scan.offset(), what).into());
     }
+    // The seal may be missing: its flush may have failed, and the next life of the log have found it in memory.
     if state.last_id() != next.last {
         let what =
             format!("the log goes on after {}, but this segment ends with {}", next.last, state.last_id());

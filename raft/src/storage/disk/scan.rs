@@ -68,8 +68,13 @@ pub(super) struct Remains {
 
 impl<'a> Scan<'a> {
     pub(super) fn new(segment: &'a Segment) -> Self {
+        Self::from(segment, segment.start)
+    }
+
+    /// Begins at `offset`, where a frame should begin.
+    pub(super) fn from(segment: &'a Segment, offset: u64) -> Self {
         let window = Window { file: &*segment.file, size: segment.size, buffer: Vec::new(), start: 0 };
-        Self { window, segment, offset: segment.start, entries: Vec::new(), sums: Vec::new() }
+        Self { window, segment, offset, entries: Vec::new(), sums: Vec::new() }
     }
 
     /// Where the last good frame ends.
@@ -117,7 +122,7 @@ impl<'a> Scan<'a> {
             let (true, Some(position)) = (is_sound, position) else { return Ok(false) };
             self.sums.put_u32(entry.checksum);
             self.entries.push(Placed { id: entry.id, position });
-            at += round_up(bytes, ALIGNMENT);
+            at += round_up(bytes, ALIGNMENT as u64);
         }
         Ok(at == end && head.covers(&self.sums))
     }
@@ -134,7 +139,7 @@ impl<'a> Scan<'a> {
             if let Some(head) = self.head(candidate, self.window.size)? {
                 remains.durable = remains.durable.max(head.durable);
             }
-            at = candidate + ALIGNMENT;
+            at = candidate + ALIGNMENT as u64;
         }
         Ok(remains)
     }
@@ -143,12 +148,12 @@ impl<'a> Scan<'a> {
     fn next_candidate(&mut self, mut at: u64) -> io::Result<Option<u64>> {
         let sequence = self.segment.sequence;
         while let Some(bytes) = self.window.rest(at, CANDIDATE_BYTES as u64)? {
-            let places = (bytes.len() - CANDIDATE_BYTES) / ALIGNMENT as usize + 1;
-            let mut offsets = (0..places).map(|place| place * ALIGNMENT as usize);
+            let places = (bytes.len() - CANDIDATE_BYTES) / ALIGNMENT + 1;
+            let mut offsets = (0..places).map(|place| place * ALIGNMENT);
             if let Some(found) = offsets.find(|&offset| may_be_head(&bytes[offset..], sequence)) {
                 return Ok(Some(at + found as u64));
             }
-            at += places as u64 * ALIGNMENT;
+            at += (places * ALIGNMENT) as u64;
         }
         Ok(None)
     }

@@ -77,7 +77,8 @@ impl DiskStorage {
                 size: prepared.size,
                 previous_end,
                 last: state.last_id(),
-                hard_state: self.hard_state,
+                // Not what is only staged: a header says nothing that the segments before it do not.
+                hard_state: state.hard_state,
                 mark: state.mark,
                 membership: state.membership.clone(),
             }
@@ -86,7 +87,7 @@ impl DiskStorage {
         // From now on, the new segment missing is damage.
         let mut seal = Batch::new(old, previous_end, header.last);
         if seal.has_room(frame::Head::BYTES as u64, 0) {
-            seal.put_hard_state(self.hard_state, Purpose::Seal);
+            seal.put_hard_state(header.hard_state, Purpose::Seal);
             seal.write()?;
         }
         self.shared.state.write().push_segment(Arc::clone(&segment));
@@ -182,6 +183,16 @@ impl StorageWriter for DiskStorage {
     fn stage(&mut self, ready: &Ready) -> Result<(), StorageError> {
         self.shared.check()?;
         let hard_state = ready.hard_state.unwrap_or(self.hard_state);
+        let staged = ready.entries.iter().rev().find_map(Entries::last_id);
+        let last =
+            staged.or(ready.snapshot.as_ref().map(|snapshot| snapshot.last)).unwrap_or(self.batch.last_id());
+        if hard_state.commit > last.index {
+            // Such a log could not be opened again.
+            return Err(invalid(format!(
+                "entry {} is committed, but the log ends at {last}",
+                hard_state.commit
+            )));
+        }
         if ready.snapshot.is_some() || !ready.entries.is_empty() {
             self.stage_entries(ready, hard_state)?;
             self.is_hard_state_unsaid = false;

@@ -38,20 +38,25 @@ pub(super) fn call(
     socket: TcpStream,
     cluster: u64,
     peer: NodeId,
+    deadline: Deadline,
 ) -> Result<Box<dyn Channel>, HandshakeError> {
     #[cfg(feature = "tls")]
     if let Some(tls) = &options.tls {
-        return Ok(Box::new(tls.call(socket, cluster, peer, Deadline::after(options.handshake_timeout))?));
+        return Ok(Box::new(tls.call(socket, cluster, peer, deadline)?));
     }
     Ok(Box::new(socket))
 }
 
 /// The channel over which whoever calls on `socket` is answered.
 #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "only encryption has options"))]
-pub(super) fn answer(options: &TcpOptions, socket: TcpStream) -> Result<Box<dyn Channel>, HandshakeError> {
+pub(super) fn answer(
+    options: &TcpOptions,
+    socket: TcpStream,
+    deadline: Deadline,
+) -> Result<Box<dyn Channel>, HandshakeError> {
     #[cfg(feature = "tls")]
     if let Some(tls) = &options.tls {
-        return Ok(Box::new(tls.answer(socket, Deadline::after(options.handshake_timeout))?));
+        return Ok(Box::new(tls.answer(socket, deadline)?));
     }
     Ok(Box::new(socket))
 }

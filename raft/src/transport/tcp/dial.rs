@@ -53,8 +53,10 @@ pub(super) fn dial(shared: &Shared, peer: &Peer, purpose: Purpose) -> Result<Con
     let open = peer.sockets.add(&socket).map_err(HandshakeError::from)?;
     // Messages are put together here already; waiting for more would only cost time.
     socket.set_nodelay(true).map_err(HandshakeError::from)?;
-    let mut channel = channel::call(&shared.options, socket, shared.identity.cluster, peer.id)?;
-    let terms = shared.introduction().call(&mut *channel, peer.id, purpose)?;
+    let introduction = shared.introduction();
+    let (cluster, deadline) = (shared.identity.cluster, introduction.deadline);
+    let mut channel = channel::call(&shared.options, socket, cluster, peer.id, deadline)?;
+    let terms = introduction.call(&mut *channel, peer.id, purpose)?;
     let (reading, writing) = channel.split(shared.options.idle_timeout).map_err(HandshakeError::from)?;
     Ok(Connection { reading, writing, terms, open })
 }

@@ -84,7 +84,8 @@ pub(super) struct FrameReader<R> {
 impl<R: Read> FrameReader<R> {
     /// Takes frames whose body has at most `max_bytes`.
     pub(super) fn new(reader: R, max_bytes: usize) -> Self {
-        Self { reader: BufReader::with_capacity(BUFFER_BYTES, reader), max_bytes }
+        let buffer_bytes = BUFFER_BYTES.min(max_bytes.saturating_add(HEADER_LENGTH));
+        Self { reader: BufReader::with_capacity(buffer_bytes, reader), max_bytes }
     }
 
     /// Waits for the next frame.

@@ -80,11 +80,13 @@ impl HandshakeError {
 
 impl From<io::Error> for HandshakeError {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            _ if is_timeout(&error) => Self::Silent,
+        if is_timeout(&error) {
+            Self::Silent
+        } else if error.kind() == io::ErrorKind::InvalidData {
             // Only encryption finds fault with bytes.
-            io::ErrorKind::InvalidData => Self::Certificate(error),
-            _ => Self::Broken(error),
+            Self::Certificate(error)
+        } else {
+            Self::Broken(error)
         }
     }
 }

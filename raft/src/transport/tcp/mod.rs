@@ -244,7 +244,7 @@ impl TcpTransport {
     /// Closes all connections and waits until the threads have ended, also if there are other handles. Nothing is
     /// delivered any more.
     ///
-    /// It takes [`TcpOptions::connect_timeout`] at most; only a thread that the system keeps in a look-up of a name is
+    /// It takes about as long as [`TcpOptions::connect_timeout`] at most; only a thread that the system keeps in a look-up of a name is
     /// left behind, and ends by itself.
     pub fn stop(&self) {
         self.running.0.stop();

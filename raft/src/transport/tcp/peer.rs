@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use parking_lot::{Condvar, Mutex};
-use slog::{Logger, o, warn};
+use slog::{Logger, info, o, warn};
 
 use super::{
     options::TcpOptions,
@@ -17,6 +17,8 @@ use crate::consensus::{Envelope, Message, NodeId};
 pub(super) struct Peer {
     pub(super) id: NodeId,
     address: Mutex<String>,
+    /// Why the last attempts to connect failed, all for the same reason, and how many those were.
+    streak: Mutex<Option<(Refusal, u64)>>,
     pub(super) queue: Queue,
     pub(super) snapshot: SnapshotSlot,
     /// The connections to it that are open now.
@@ -44,6 +46,7 @@ impl Peer {
         Self {
             id,
             address: Mutex::new(address),
+            streak: Mutex::default(),
             queue: Queue::new(options),
             snapshot: SnapshotSlot::default(),
             sockets: Sockets::default(),
@@ -58,11 +61,15 @@ impl Peer {
 
     /// It is somewhere else now. Whatever goes to the old place ends.
     pub(super) fn move_to(&self, address: String) {
-        let before = std::mem::replace(&mut *self.address.lock(), address.clone());
-        if before != address {
-            self.sockets.close_all();
-            self.queue.hurry();
+        {
+            let mut own = self.address.lock();
+            if *own == address {
+                return;
+            }
+            *own = address;
         }
+        self.sockets.close_all();
+        self.queue.hurry();
     }
 
     /// Queues a message. Whether it took no other's place.
@@ -90,14 +97,28 @@ impl Peer {
         }
     }
 
-    /// Counts an attempt in vain, and tells of it: the first, the second, the fourth, the eighth of its kind.
+    /// Counts an attempt in vain, and tells of it: the first, the second, the fourth, the eighth in a row of its kind.
     pub(super) fn note_failure(&self, reason: Refusal, error: &dyn std::error::Error) {
         add(&self.counters.failed_attempts, 1);
-        let count = self.counters.refused.add(reason.word(), 1);
-        if count.is_power_of_two() {
-            warn!(self.logger, "cannot connect: {error} -> trying again"; "address" => self.address(),
-                "times" => count);
+        self.counters.refused.add(reason.word(), 1);
+        let mut streak = self.streak.lock();
+        *streak = match *streak {
+            Some((before, count)) if before == reason => Some((reason, count + 1)),
+            _ => Some((reason, 1)),
+        };
+        if let Some((_, count)) = *streak
+            && count.is_power_of_two()
+        {
+            warn!(self.logger, "cannot connect: {error} -> trying again"; "address" => self.address(), "times" => count);
         }
+    }
+
+    /// Counts an attempt that was not in vain.
+    pub(super) fn note_connected(&self) {
+        add(&self.counters.connections, 1);
+        *self.streak.lock() = None;
+        self.set_connected(true);
+        info!(self.logger, "connected -> messages are sent"; "address" => self.address());
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -126,9 +147,9 @@ impl Peer {
 
 /// Whether both carry the same snapshot in the same term; without looking into it, as it may be large.
 fn is_same(one: &Envelope, other: &Envelope) -> bool {
-    let last = |envelope: &Envelope| match &envelope.message {
-        Message::SnapshotRequest { snapshot } => Some(snapshot.last),
-        _ => None,
+    let last = |envelope: &Envelope| {
+        let Message::SnapshotRequest { snapshot } = &envelope.message else { return None };
+        Some(snapshot.last)
     };
     one.term == other.term && last(one) == last(other)
 }
@@ -161,9 +182,9 @@ impl SnapshotSlot {
         state.is_closed || state.waiting.is_some()
     }
 
-    /// The one that was under way has arrived, or never will.
-    pub(super) fn finish(&self) {
-        self.state.lock().under_way = None;
+    /// The one that was under way has arrived, or never will. Whether there was one.
+    pub(super) fn finish(&self) -> bool {
+        self.state.lock().under_way.take().is_some()
     }
 
     fn close(&self) {

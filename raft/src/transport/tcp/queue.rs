@@ -66,12 +66,12 @@ struct State {
     is_closed: bool,
 }
 
-/// Why a wait for messages has ended.
+/// What has ended a wait for messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Woken {
-    ByMessages,
-    ByTime,
-    ByInterruption,
+    Messages,
+    Time,
+    Interruption,
 }
 
 impl Queue {
@@ -110,11 +110,11 @@ impl Queue {
         let mut state = self.state.lock();
         while state.waiting.is_empty() && !state.is_interrupted && !state.is_closed {
             if self.changed.wait_until(&mut state, deadline.instant()).timed_out() {
-                return Woken::ByTime;
+                return Woken::Time;
             }
         }
         if state.is_interrupted || state.is_closed {
-            return Woken::ByInterruption;
+            return Woken::Interruption;
         }
         let (mut taken, mut bytes) = (0, 0);
         let mut fits = |next: &&Queued| {
@@ -128,7 +128,7 @@ impl Queue {
             batch.push(queued);
         }
         state.bytes -= bytes;
-        Woken::ByMessages
+        Woken::Messages
     }
 
     /// Drops everything that waits. How many messages that were.

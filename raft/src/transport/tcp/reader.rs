@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write as _},
     net::TcpStream,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use bytes::BytesMut;
@@ -35,9 +35,10 @@ pub(super) fn run(shared: &Shared, socket: &TcpStream, stranger: Membership) {
 
 fn welcome(shared: &Shared, socket: &TcpStream) -> Result<(Caller, Reading, Writing), HandshakeError> {
     socket.set_nodelay(true)?;
-    let mut channel = channel::answer(&shared.options, socket.try_clone()?)?;
+    let introduction = shared.introduction();
+    let mut channel = channel::answer(&shared.options, socket.try_clone()?, introduction.deadline)?;
     let is_ours = |node| shared.peer(node).is_some();
-    let caller = shared.introduction().answer(&mut *channel, is_ours)?;
+    let caller = introduction.answer(&mut *channel, is_ours)?;
     let (reading, writing) = channel.split(shared.options.idle_timeout)?;
     Ok((caller, reading, writing))
 }
@@ -122,20 +123,19 @@ impl Hearing<'_> {
         loop {
             let frame = frames.next()?;
             self.count_bytes(frame.body.len());
-            match frame.kind {
-                Kind::Message => {
-                    let envelope = self.checked(wire::decode(frame.body)?)?;
-                    if let Some(peer) = &self.peer {
-                        add(&peer.counters.messages_received, 1);
-                    }
-                    self.shared.deliver(envelope);
+            if frame.kind == Kind::Message {
+                let envelope = self.checked(wire::decode(frame.body)?)?;
+                if let Some(peer) = &self.peer {
+                    add(&peer.counters.messages_received, 1);
                 }
-                Kind::Ping => {
-                    frame::put(&mut answer, Kind::Pong, &frame.body);
-                    writing.write_all(&answer.split())?;
-                    writing.flush()?;
-                }
-                other => return Err(FrameError::Misplaced(other).into()),
+                self.shared.deliver(envelope);
+            } else if frame.kind == Kind::Ping {
+                frame::put(&mut answer, Kind::Pong, &frame.body);
+                writing.write_all(&answer)?;
+                writing.flush()?;
+                answer.clear();
+            } else {
+                return Err(FrameError::Misplaced(frame.kind).into());
             }
         }
     }
@@ -159,7 +159,10 @@ impl Hearing<'_> {
         if matches!(error, HearingError::Frame(FrameError::Broken(_))) {
             return info!(logger, "{error} -> waiting for the peer to call again"; "peer" => %self.node);
         }
-        add(&self.shared.counters.malformed, 1);
-        warn!(logger, "{error} -> closing its connection"; "peer" => %self.node, "purpose" => ?purpose);
+        let count = self.shared.counters.malformed.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            warn!(logger, "{error} -> closing its connection"; "peer" => %self.node, "purpose" => ?purpose,
+                "times" => count);
+        }
     }
 }

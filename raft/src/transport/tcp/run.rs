@@ -1,7 +1,8 @@
 //! Entries that several peers are sent, encoded once.
 //!
 //! A leader sends the same run of entries to every follower. Its bytes and their checksum are made by whichever writer
-//! comes to it first; the others send the same bytes from where they are.
+//! comes to it first; the others send the same bytes from where they are. Encoding costs much more than sharing: for 64
+//! entries of 256 bytes and four followers, four times as much as once.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,8 +11,8 @@ use crc32fast::Hasher;
 
 use crate::{consensus::Entries, wire};
 
-/// From how many bytes on a run is shared. Below, encoding it again costs less than what sharing needs beside it.
-const MIN_BYTES: usize = 1 << 10;
+/// From how many bytes on a run is shared. Below, encoding it again costs no more than what sharing needs beside it.
+const MIN_BYTES: usize = 512;
 
 /// A run of entries that is encoded when the first peer is sent it.
 pub(super) struct Run {

@@ -36,24 +36,21 @@ impl Transport for TcpSender {
                 lose(&self.shared, &envelope);
                 continue;
             };
-            match &envelope.message {
-                Message::SnapshotRequest { .. } => peer.send_snapshot(envelope),
-                Message::AppendRequest { entries, .. } => {
-                    let own = Run::of(entries, run.as_ref());
-                    run = own.clone().or(run);
-                    note(&mut full, to, peer.send(Queued::new(envelope, own)));
-                }
-                _ => note(&mut full, to, peer.send(Queued::new(envelope, None))),
+            if let Message::SnapshotRequest { .. } = &envelope.message {
+                peer.send_snapshot(envelope);
+                continue;
+            }
+            let mut own = None;
+            if let Message::AppendRequest { entries, .. } = &envelope.message {
+                own = Run::of(entries, run.as_ref());
+                run = own.clone().or(run);
+            }
+            if !peer.send(Queued::new(envelope, own)) && !full.contains(&to) {
+                full.push(to);
             }
         }
         drop(peers);
         full.into_iter().for_each(|node| self.shared.report_unreachable(node));
-    }
-}
-
-fn note(full: &mut Vec<NodeId>, node: NodeId, had_room: bool) {
-    if !had_room && !full.contains(&node) {
-        full.push(node);
     }
 }
 

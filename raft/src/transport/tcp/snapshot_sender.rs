@@ -26,6 +26,10 @@ const MAX_UNANSWERED: u32 = 16;
 
 /// Sends snapshots to `peer` until it is closed.
 pub(super) fn run(shared: &Shared, peer: &Peer) {
+    // One is under way before any was taken up -> sending it made this thread panic.
+    if peer.snapshot.finish() {
+        shared.report_snapshot(peer.id, false);
+    }
     while let Some(envelope) = peer.snapshot.take() {
         let end = send(shared, peer, &envelope);
         peer.snapshot.finish();
@@ -36,7 +40,7 @@ pub(super) fn run(shared: &Shared, peer: &Peer) {
                 shared.report_snapshot(peer.id, true);
             }
             Err(SendError::Superseded) => {
-                info!(peer.logger, "a newer snapshot is to be sent -> this one is not")
+                info!(peer.logger, "a newer snapshot is to be sent -> this one is not");
             }
             Err(error) => {
                 add(&peer.counters.snapshots_failed, 1);
@@ -159,10 +163,13 @@ impl Stream<'_> {
     }
 
     fn expect(&mut self, kind: Kind) -> Result<(), SendError> {
-        match self.answers.next()?.kind {
-            answer if answer == kind => Ok(()),
-            Kind::SnapshotRefused => Err(SendError::NoRoom(self.size)),
-            answer => Err(FrameError::Misplaced(answer).into()),
+        let answer = self.answers.next()?.kind;
+        if answer == kind {
+            Ok(())
+        } else if answer == Kind::SnapshotRefused {
+            Err(SendError::NoRoom(self.size))
+        } else {
+            Err(FrameError::Misplaced(answer).into())
         }
     }
 }

@@ -4,12 +4,7 @@
 //! write; it asks from time to time whether the peer is there. A second thread, which lives as long as the connection,
 //! hears the answers: so an end of the peer is noticed when it comes, not with the next message.
 
-use std::{
-    io,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{io, sync::atomic::Ordering, thread, time::Duration};
 
 use slog::{debug, info};
 
@@ -53,15 +48,13 @@ pub(super) fn run(shared: &Shared, peer: &Peer) {
 fn attempt(shared: &Shared, peer: &Peer, back_off: &mut BackOff) {
     match dial(shared, peer, Purpose::Messages) {
         Ok(connection) => {
-            add(&peer.counters.connections, 1);
-            info!(peer.logger, "connected -> messages are sent"; "address" => peer.address());
             peer.queue.settle();
-            peer.set_connected(true);
-            let link = Link { shared, peer, since: Stopwatch::start(), is_answered: AtomicBool::new(false) };
+            peer.note_connected();
+            let link = Link { shared, peer, since: Stopwatch::start() };
             let end = link.carry(connection);
             info!(peer.logger, "connection lost -> connecting again"; "why" => end.to_string());
-            // Not the greeting shows that a connection works, but an answer on it.
-            if link.is_answered.load(Ordering::Relaxed) {
+            // Not the greeting shows that a connection works, but that it lasts.
+            if link.since.elapsed() >= shared.options.max_back_off {
                 back_off.reset();
             }
         }
@@ -75,7 +68,6 @@ struct Link<'a> {
     shared: &'a Shared,
     peer: &'a Peer,
     since: Stopwatch,
-    is_answered: AtomicBool,
 }
 
 impl Link<'_> {
@@ -110,9 +102,9 @@ impl Link<'_> {
                 next_ping = Deadline::after(ping_interval);
             } else {
                 match self.peer.queue.take(&mut taken, MAX_BATCH_BYTES, next_ping) {
-                    Woken::ByMessages => self.encode(&mut taken, &mut batch, terms.max_message_bytes),
-                    Woken::ByTime => continue,
-                    Woken::ByInterruption => return io::Error::other("the peer is gone, or has moved"),
+                    Woken::Messages => self.encode(&mut taken, &mut batch, terms.max_message_bytes),
+                    Woken::Time => continue,
+                    Woken::Interruption => return io::Error::other("the peer is gone, or has moved"),
                 }
             }
             match batch.write_to(writing) {
@@ -148,7 +140,6 @@ impl Link<'_> {
                     let asked = frame.body.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
                     let round_trip = self.since.micros().saturating_sub(asked).max(1);
                     self.peer.counters.round_trip.store(round_trip, Ordering::Relaxed);
-                    self.is_answered.store(true, Ordering::Relaxed);
                 }
                 Ok(frame) => return debug!(self.peer.logger, "unexpected {:?} -> closing", frame.kind),
                 Err(error) => return debug!(self.peer.logger, "no answers: {error} -> closing"),

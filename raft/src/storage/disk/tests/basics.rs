@@ -1,6 +1,6 @@
 //! A log that nothing goes wrong with.
 
-use super::*;
+use super::{files::*, *};
 
 #[test]
 fn a_new_log_is_empty_and_has_its_founders() {
@@ -64,7 +64,7 @@ fn a_log_goes_on_over_many_segments() {
         storage.write(&ready_of(run_of_bytes(1, index, index, 300))).unwrap();
         expected.push(format!("{index}@1"));
     }
-    assert!(segments(directory.path()) > 4, "{:?}", files(directory.path()));
+    assert!(segments(directory.path()) > 4, "{:?}", names(directory.path()));
     assert_eq!(held(&storage), expected.join(" "));
     kill(storage);
     assert_eq!(held(&open(directory.path())), expected.join(" "));
@@ -116,7 +116,7 @@ fn compaction_drops_what_the_snapshot_contains() {
         assert_eq!(storage.reader().term(LogIndex(135)).unwrap(), Term(1));
         assert!(matches!(storage.reader().term(LogIndex(134)), Err(StorageError::Compacted(_))));
         assert_eq!(storage.snapshot().unwrap(), Some(snapshot.clone()));
-        assert!(segments(directory.path()) < before, "{:?}", files(directory.path()));
+        assert!(segments(directory.path()) < before, "{:?}", names(directory.path()));
         drop(storage);
         storage = open(directory.path());
     }
@@ -166,5 +166,5 @@ fn a_thread_prepares_segments_while_the_log_is_written() {
     }
     drop(storage);
     assert!(held(&open()).starts_with("291@1 "));
-    assert!(segments(directory.path()) <= 2, "{:?}", files(directory.path()));
+    assert!(segments(directory.path()) <= 2, "{:?}", names(directory.path()));
 }

@@ -3,7 +3,11 @@
 //! A test whose name begins with `hazard_` and a number plays that hazard of `docs/disk-format.md`.
 
 mod basics;
+mod files;
 mod hazards;
+mod hazards_damage;
+mod hazards_durable;
+mod inspection;
 mod observed;
 
 use std::{path::Path, sync::Arc};
@@ -102,19 +106,6 @@ fn held(storage: &DiskStorage) -> String {
     }
     assert_eq!(entries.last_id().unwrap().index, last, "all of them are given");
     entries.iter().map(|entry| entry.id.to_string()).collect::<Vec<_>>().join(" ")
-}
-
-/// The names of the files in a directory, sorted, without the lock.
-fn files(directory: &Path) -> Vec<String> {
-    let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<_> =
-        names.map(|name| name.into_string().unwrap()).filter(|name| name != "lock").collect();
-    names.sort_unstable();
-    names
-}
-
-fn segments(directory: &Path) -> usize {
-    files(directory).iter().filter(|name| name.starts_with("segment")).count()
 }
 
 /// Ends a storage as a killed process does: nothing more is written.
