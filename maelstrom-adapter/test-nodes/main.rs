@@ -2,7 +2,8 @@
 //!
 //! One node is the primary and holds the store; the others forward to it. With `--rotate-ms` the primary
 //! hands its store to the next node from time to time. This is no consensus: while a partition or a
-//! pause keeps the primary away, the cluster waits.
+//! pause keeps the primary away, the cluster waits. With `--data-dir` a node that was killed goes on where
+//! it was.
 //!
 //! `--bug NAME` plants one mistake:
 //!
@@ -11,17 +12,23 @@
 //! - `cas-not-atomic`: a compare-and-set compares now and sets later.
 //! - `applied-twice`: a forwarded change is sent again, and the primary makes it again.
 //! - `lost-on-leader-change`: the primary hands over a copy that misses the last changes.
+//! - `forgets-all`: a node keeps nothing in its directory.
+//! - `forgets-hand-over`: a node keeps the store while it is the primary, but not that it gave that office away;
+//!   as if a Raft node kept its log and forgot its vote.
 
+mod memory;
 mod node;
 mod store;
 
 use std::io::{BufRead as _, BufWriter, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use memory::MemoryFile;
 use node::Node;
 
 #[derive(Parser)]
@@ -33,6 +40,9 @@ struct Options {
     /// that needs it].
     #[arg(long)]
     rotate_ms: Option<u64>,
+    /// Where the node keeps what it must remember when it is killed [default: nowhere].
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,6 +52,8 @@ enum Bug {
     CasNotAtomic,
     AppliedTwice,
     LostOnLeaderChange,
+    ForgetsAll,
+    ForgetsHandOver,
 }
 
 /// How often the node looks at its clock.
@@ -49,7 +61,8 @@ const TICK: Duration = Duration::from_millis(5);
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let default_rotation = (options.bug == Some(Bug::LostOnLeaderChange)).then_some(300);
+    let needs_rotation = matches!(options.bug, Some(Bug::LostOnLeaderChange | Bug::ForgetsHandOver));
+    let default_rotation = needs_rotation.then_some(300);
     let rotation = options.rotate_ms.or(default_rotation).map(Duration::from_millis);
     let (sender, lines) = crossbeam_channel::unbounded();
     std::thread::spawn(move || {
@@ -59,14 +72,22 @@ fn main() -> ExitCode {
             }
         }
     });
-    match serve(&lines, Node::new(options.bug, rotation)) {
+    let directory = options.data_dir.filter(|_| options.bug != Some(Bug::ForgetsAll));
+    let memory = directory.map(|directory| MemoryFile::in_directory(&directory));
+    match serve(&lines, Node::new(options.bug, rotation), memory) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
 /// Answers lines until stdin ends.
-fn serve(lines: &Receiver<String>, mut node: Node) -> std::io::Result<()> {
+fn serve(lines: &Receiver<String>, mut node: Node, mut memory: Option<MemoryFile>) -> std::io::Result<()> {
+    if let Some(memory) = &memory {
+        node.recall(memory.load()?);
+    }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut next_tick = Instant::now();
     loop {
@@ -81,6 +102,11 @@ fn serve(lines: &Receiver<String>, mut node: Node) -> std::io::Result<()> {
         if Instant::now() >= next_tick {
             node.tick(Instant::now());
             next_tick = Instant::now() + TICK;
+        }
+        if let Some(file) = &mut memory
+            && let Some(memory) = node.memory()
+        {
+            file.save(&memory)?;
         }
         for line in node.drain() {
             writeln!(out, "{line}")?;

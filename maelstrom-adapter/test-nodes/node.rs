@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::Bug;
+use crate::memory::Memory;
 use crate::store::{Request, Store};
 
 /// How long a lagging copy lags, and a postponed change waits.
@@ -17,6 +18,8 @@ const RETRY: Duration = Duration::from_millis(100);
 pub(crate) struct Node {
     bug: Option<Bug>,
     rotation: Option<Duration>,
+    /// Whether the node has lived before.
+    is_recalled: bool,
     name: String,
     names: Vec<String>,
     out: Vec<Value>,
@@ -47,6 +50,7 @@ impl Node {
         Self {
             bug,
             rotation,
+            is_recalled: false,
             name: String::new(),
             names: Vec::new(),
             out: Vec::new(),
@@ -58,6 +62,27 @@ impl Node {
             handing_over: None,
             later: VecDeque::new(),
         }
+    }
+
+    /// Goes on where an earlier life of the node was.
+    pub(crate) fn recall(&mut self, memory: Option<Memory>) {
+        let Some(Memory { epoch, store, handing_over }) = memory else { return };
+        self.is_recalled = true;
+        self.epoch = epoch;
+        self.store = store;
+        self.handing_over = handing_over.map(|message| (message, Instant::now()));
+    }
+
+    /// What the next life must know before anybody hears of it; none if it is as before.
+    pub(crate) fn memory(&self) -> Option<Memory> {
+        let is_forgotten = self.bug == Some(Bug::ForgetsHandOver) && self.store.is_none();
+        let is_worth_it = !self.out.is_empty() && !is_forgotten;
+        let handing_over = || self.handing_over.as_ref().map(|(message, _)| message.clone());
+        is_worth_it.then(|| Memory {
+            epoch: self.epoch,
+            store: self.store.clone(),
+            handing_over: handing_over(),
+        })
     }
 
     /// The messages to send since the last call.
@@ -88,7 +113,7 @@ impl Node {
         self.name = body["node_id"].as_str().unwrap_or_default().to_owned();
         let names = body["node_ids"].as_array().cloned().unwrap_or_default();
         self.names = names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
-        if self.name == self.primary() {
+        if self.name == self.primary() && !self.is_recalled {
             self.store = Some(Store::default());
             self.primary_since = Instant::now();
         }

@@ -1,6 +1,6 @@
 //! Raft for programs that use threads, not an async runtime.
 //!
-//! Three layers, each of use without the next:
+//! Layers, each of use without the next:
 //!
 //! - [`consensus`] is the pure core: [`RawNode`] with `step`, `propose`, `tick`, `ready` and `advance`. It does no
 //!   I/O and knows no threads or clocks. [`Config`] says how it behaves, [`Ready`] what it wants done and in which
@@ -8,7 +8,10 @@
 //!   `runtime`, which is on by default, it is all there is.
 //! - [`runtime`] drives it: a [`Node`] is a thread around a [`StateMachine`] of yours, a [`StorageWriter`], and a
 //!   [`Transport`]. A [`Handle`] gives out a [`Ticket`] for each command and each query.
-//! - [`wire`] puts messages into the format of raft-rs and etcd, for transports that need bytes.
+//! - [`storage`] keeps the log: in files ([`DiskStorage`]), or in memory ([`MemStorage`]).
+//! - [`transport`] carries messages between nodes: [`TcpTransport`] over TCP, with TLS if the feature `tls` is on, and
+//!   [`MemNetwork`] within a process. [`wire`] puts them into the format of raft-rs and etcd, for other transports.
+//! - [`sessions`] let clients try again without doing anything twice; [`metrics`] show Prometheus what a node does.
 //!
 //! The repository's `README.md` shows the loop around a [`RawNode`] in thirty lines, and `docs/ready.md` why each
 //! of its steps stands where it stands.
@@ -16,7 +19,13 @@
 
 pub mod consensus;
 #[cfg(feature = "runtime")]
+pub mod metrics;
+#[cfg(feature = "runtime")]
 pub mod runtime;
+#[cfg(feature = "runtime")]
+pub mod sessions;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 #[cfg(feature = "runtime")]
 mod state_machine;
 #[cfg(feature = "runtime")]
@@ -33,9 +42,12 @@ pub use runtime::{Handle, Node, Options, Outcome, Ticket};
 #[cfg(feature = "runtime")]
 pub use state_machine::{RestoreError, SnapshotWriter, StateMachine};
 #[cfg(feature = "runtime")]
-pub use storage::{MemStorage, SnapshotSaver, StorageWriter};
+pub use storage::{
+    MemStorage, SnapshotSaver, StorageWriter,
+    disk::{DiskOptions, DiskStorage},
+};
 #[cfg(feature = "runtime")]
-pub use transport::{Inbox, MemNetwork, Transport};
+pub use transport::{Inbox, MemNetwork, TcpOptions, TcpTransport, Transport};
 
 /// The README's loop compiles.
 #[cfg(doctest)]

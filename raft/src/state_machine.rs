@@ -15,7 +15,8 @@ use crate::consensus::LogIndex;
 /// responses, on every node and in every life of a node. So no clock, no randomness, no iteration over hash
 /// maps, and nothing read from outside. Whoever needs the time puts it into the command.
 ///
-/// All methods run on the node's own thread, one at a time. A panic in any of them stops the node.
+/// All methods run on one thread of the node, one at a time: that of the loop, or one of their own
+/// ([`Options::apply_in_line`](crate::Options::apply_in_line)). A panic in any of them stops the node.
 ///
 /// # A register
 /// ```
@@ -74,7 +75,7 @@ pub trait StateMachine: Send + 'static {
 
     /// Begins a snapshot of the state as it is now.
     ///
-    /// This call must be cheap, for nothing else happens meanwhile: clone an `Arc` or a persistent map. What
+    /// This call must be cheap, for nothing is applied meanwhile: clone an `Arc` or a persistent map. What
     /// it returns does the work, on another thread, while commands go on being applied.
     fn snapshot(&self) -> SnapshotWriter;
 

@@ -43,6 +43,23 @@ fn h1_blank_entry_is_no_proposal() {
     assert_eq!((cluster.committed(1), cluster.status(1).uncommitted_bytes), (2, 0));
 }
 
+/// Elsewhere a leader whose disk was slower than its followers' piled up in memory what it had yet to write.
+#[test]
+fn leader_behind_its_followers_takes_no_more_than_it_may_hold() {
+    let mut cluster = Cluster::with_config(3, |config| config.max_uncommitted_bytes = 100);
+    cluster.elect(1);
+    cluster.hold_writes(1);
+    for _ in 0..2 {
+        cluster.propose(1, "twenty bytes or more");
+        cluster.settle();
+    }
+    assert_eq!(cluster.committed(1), 3, "the followers hold all of it");
+    let refused = cluster.on(1, |raw| raw.propose(command("this is too much by a lot")));
+    assert_eq!(refused, Err(ProposeError::Busy { uncommitted: 72 }));
+    cluster.finish_writes(1);
+    assert_eq!(cluster.status(1).uncommitted_bytes, 0);
+}
+
 /// And a change of membership, or the refusal of one, was counted otherwise than given back.
 #[test]
 fn h1_changes_of_membership_come_back_to_nothing() {

@@ -11,6 +11,7 @@ mod clients;
 mod elections;
 mod flow;
 mod leases;
+mod log_files;
 mod lost_disks;
 mod membership;
 mod membership_joint;

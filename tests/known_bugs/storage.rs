@@ -272,7 +272,7 @@ impl StateMachine for Text {
 fn c21_damaged_snapshot_is_no_empty_one() {
     let disk = disk(&[1, 1, 1], 1, 3);
     let start =
-        || Driver::new(config(), Options::default(), Text::default(), disk.clone(), logger()).map(|_| ());
+        || Driver::open(config(), Options::default(), Text::default(), disk.clone(), logger()).map(|_| ());
     disk.create_snapshot(LogIndex(2), Bytes::from_static(b"sound")).unwrap();
     disk.compact_to(LogIndex(2)).unwrap();
     assert!(start().is_ok());

@@ -93,10 +93,12 @@
 //! | the command may have an effect: its leader was lost with it, the node stopped | error 13 |
 //! | a query that nobody could answer in time | error 11 |
 //! | a request before `init` | error 11 |
+//! | `init`, but the node's directory is in use, damaged, or that of another cluster | error 13 |
 //! | a second `init` | `init_ok` if it says the same as the first, else error 12 |
 //! | a request without `msg_id`, a reply, a line for another node, or one that is no message | a line in the log |
 
 mod cluster;
+mod data_directory;
 mod lines;
 mod message;
 mod options;
@@ -104,6 +106,7 @@ mod outbox;
 mod peers;
 mod reply;
 mod server;
+mod unsynced;
 mod workload;
 
 use std::io::{self, Read, Write};

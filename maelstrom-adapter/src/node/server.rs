@@ -3,11 +3,12 @@
 use std::convert::Infallible;
 
 use crossbeam_channel::{Receiver, Sender};
-use quorate::runtime::{Handle, Node, Outcome, RefusalReason, StopReason};
-use quorate::{Envelope, MemStorage, NodeId};
-use slog::{Logger, debug, info, o, warn};
+use quorate::runtime::{Handle, Node, Outcome, RefusalReason, StartError, StopReason};
+use quorate::{Envelope, MemStorage, NodeId, StorageWriter};
+use slog::{Logger, debug, error, info, o, warn};
 
 use super::cluster::Cluster;
+use super::data_directory::{self, DataError, Kept};
 use super::message::{Body, Message};
 use super::options::NodeOptions;
 use super::outbox::Outbox;
@@ -159,27 +160,50 @@ impl<W: Workload> Server<W> {
         }
         match self.start(cluster) {
             Ok(()) => Reply::ok("init_ok"),
-            Err(error) => Reply::error(ErrorCode::Crash, &error.to_string()),
+            Err(failure) => {
+                error!(self.logger, "{failure} -> refuse init");
+                Reply::error(ErrorCode::Crash, &failure.to_string())
+            }
         }
     }
 
-    fn start(&mut self, cluster: Cluster) -> Result<(), quorate::runtime::StartError> {
+    fn start(&mut self, cluster: Cluster) -> Result<(), InitFailure> {
+        match &self.options.data_dir {
+            None => self.start_on(MemStorage::with_voters(cluster.ids()), 1, cluster)?,
+            Some(parent) => {
+                let (files, options) = (self.options.file_system(), self.options.disk());
+                let logger = self.logger.clone();
+                let Kept { storage, life } = data_directory::open(parent, files, &cluster, options, logger)?;
+                self.start_on(storage, life, cluster)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the node on `storage`; it is the `life`-th time that it is started there.
+    fn start_on(
+        &mut self,
+        storage: impl StorageWriter + 'static,
+        life: u64,
+        cluster: Cluster,
+    ) -> Result<(), StartError> {
         let (id, seed) = (cluster.own_id(), self.options.seed());
         let name = cluster.own_name().to_owned();
-        info!(self.logger, "init -> node {name:?} is {id} of {} in Raft", cluster.names().len(); "seed" => seed);
+        info!(self.logger, "init -> node {name:?} is {id} of {} in Raft", cluster.names().len();
+            "seed" => seed, "life" => life);
         let logger = self.logger.new(o!("name" => name));
         let node = Node::start(
-            self.options.config(id, seed),
+            self.options.config(id, seed, life),
             self.options.runtime(),
             self.workload.state_machine(),
-            MemStorage::with_voters(cluster.ids()),
+            storage,
             PeerTransport::new(&cluster, self.outbox.clone(), logger.clone()),
             logger.clone(),
         )?;
         self.logger = logger;
         let handle = node.handle();
-        if cluster.ids().next() == Some(id) {
-            // Somebody must be first; if its peers are not up yet, the timers decide.
+        if life == 1 && cluster.ids().next() == Some(id) {
+            // Somebody must be first in a new cluster; if its peers are not up yet, the timers decide.
             handle.campaign();
         }
         self.member = Some(Member { cluster, node, handle, arrived: Vec::new() });
@@ -211,6 +235,15 @@ impl<W: Workload> Server<W> {
             }
         }
     }
+}
+
+/// Why a node cannot be what `init` wants it to be.
+#[derive(Debug, thiserror::Error)]
+enum InitFailure {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 /// The reply to what a request has come to.

@@ -22,8 +22,9 @@ pub(super) struct Outstanding<T> {
 pub(super) struct Clients<T> {
     random: Pcg64Mcg,
     timeout: Duration,
+    node_count: usize,
     rows: Vec<Row<T>>,
-    /// Rows without an outstanding request.
+    /// Rows without an outstanding request, unless their node was killed.
     idle: Vec<usize>,
     /// What every client that ever was has done, by its number.
     names: Vec<Name>,
@@ -52,10 +53,11 @@ pub(super) enum Matched<T> {
 }
 
 impl<T: Copy> Clients<T> {
-    pub(super) fn new(count: usize, timeout: Duration, random: Pcg64Mcg) -> Self {
+    pub(super) fn new(count: usize, node_count: usize, timeout: Duration, random: Pcg64Mcg) -> Self {
         let mut clients = Self {
             random,
             timeout,
+            node_count,
             rows: Vec::new(),
             idle: Vec::new(),
             // The number of the one that sends `init` is taken.
@@ -82,7 +84,22 @@ impl<T: Copy> Clients<T> {
 
     /// Whether some request is outstanding.
     pub(super) fn any_outstanding(&self) -> bool {
-        self.idle.len() < self.rows.len()
+        self.rows.iter().any(|row| row.outstanding.is_some())
+    }
+
+    /// Lets the clients of a node rest, for it was killed: they are not idle until it is [back](Self::wake). Gives
+    /// their outstanding requests, which nobody will answer.
+    pub(super) fn rest(&mut self, node: usize) -> Vec<Outstanding<T>> {
+        let node_count = self.node_count;
+        self.idle.retain(|row| row % node_count != node);
+        let rows = self.rows.iter_mut().skip(node).step_by(node_count);
+        rows.filter_map(|row| row.outstanding.take()).collect()
+    }
+
+    /// Lets the clients of a node go on.
+    pub(super) fn wake(&mut self, node: usize) {
+        let rows = (node..self.rows.len()).step_by(self.node_count);
+        self.idle.extend(rows);
     }
 
     /// Draws an idle client: its row.
@@ -174,7 +191,7 @@ mod tests {
     }
 
     fn one_client_that_sent(now: Instant) -> Clients<u32> {
-        let mut clients = Clients::new(1, TIMEOUT, Pcg64Mcg::seed_from_u64(1));
+        let mut clients = Clients::new(1, 1, TIMEOUT, Pcg64Mcg::seed_from_u64(1));
         let row = clients.draw_idle().unwrap();
         assert_eq!(clients.send(row, now, 42), (1, 1));
         assert!(!clients.any_idle() && clients.any_outstanding());
@@ -202,6 +219,28 @@ mod tests {
         assert_eq!(clients.send(0, now, 43), (2, 1));
         assert!(matches!(clients.answered(&reply(1, 1)), Matched::Late));
         assert!(matches!(clients.answered(&reply(2, 1)), Matched::Answer(Outstanding { what: 43, .. })));
+    }
+
+    #[test]
+    fn clients_of_a_killed_node_rest_until_it_is_back() {
+        let now = Instant::now();
+        let mut clients = Clients::new(4, 2, TIMEOUT, Pcg64Mcg::seed_from_u64(1));
+        let busy = clients.draw_idle().unwrap();
+        let (client, msg_id) = clients.send(busy, now, 42);
+        let node = busy % 2;
+        let interrupted = clients.rest(node);
+        assert_eq!(interrupted.iter().map(|outstanding| outstanding.row).collect::<Vec<_>>(), [busy]);
+        clients.replace(busy);
+        assert!(!clients.any_outstanding() && clients.timed_out(now + TIMEOUT).is_none());
+        assert!(matches!(clients.answered(&reply(client, msg_id)), Matched::Late));
+
+        let mut drawn: Vec<usize> = std::iter::from_fn(|| clients.draw_idle()).collect();
+        drawn.sort_unstable();
+        assert_eq!(drawn, [1 - node, 3 - node]);
+        clients.wake(node);
+        let mut drawn: Vec<usize> = std::iter::from_fn(|| clients.draw_idle()).collect();
+        drawn.sort_unstable();
+        assert_eq!(drawn, [node, 2 + node]);
     }
 
     #[test]

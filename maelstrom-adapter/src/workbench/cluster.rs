@@ -1,63 +1,69 @@
-//! The node processes: started, written to, paused, and never left behind.
+//! All nodes, through all their lives: started, told who they are, killed, started again, and never left behind.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use super::error::Error;
-use super::launch;
-use super::pipes::{self, FromNode, Inbox, Outbox};
+use super::pipes::{FromNode, Inbox, Speaker};
+use super::process::{NodeProgram, Process};
+use super::store::Store;
+use super::wire::init_line;
 
-/// What a node is run from.
-#[derive(Debug, Clone)]
-pub(super) struct NodeProgram {
-    pub(super) binary: PathBuf,
-    pub(super) arguments: Vec<String>,
-    pub(super) is_stderr_shown: bool,
-}
-
-/// While a node is paused this many messages wait for it beyond what fits into its pipe, and further
-/// ones are lost. Maelstrom does the same, with the same number.
-const MESSAGES_FOR_PAUSED_MAX: usize = 10;
+/// How long nodes have to answer `init`.
+pub(super) const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long nodes have to end by themselves once their stdin is closed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// How often we look whether a process has ended.
-const POLL: Duration = Duration::from_millis(2);
-
-/// All node processes.
+/// All nodes.
 pub(super) struct Cluster {
+    program: NodeProgram,
     nodes: Vec<Node>,
     inbox: Arc<Inbox>,
 }
 
 struct Node {
-    process: Child,
     log_path: PathBuf,
-    /// The thread that writes the log; it ends with the node's stderr.
-    log_keeper: Option<JoinHandle<()>>,
-    outbox: Arc<Outbox>,
-    /// Messages since the last flush.
-    unsent: Vec<u8>,
-    unsent_count: usize,
-    is_paused: bool,
+    data_directory: PathBuf,
+    /// Counted from 1.
+    life: u64,
+    state: State,
+    process: Process,
+}
+
+/// Where a node stands in its present life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// It was told who it is, and has until then to confirm it.
+    Starting {
+        deadline: Instant,
+    },
+    Up,
+    Killed,
 }
 
 impl Cluster {
-    /// Starts `count` nodes. They end with the calling thread.
-    pub(super) fn start(program: &NodeProgram, count: usize, log_directory: &Path) -> Result<Self, Error> {
-        let mut cluster = Self { nodes: Vec::with_capacity(count), inbox: Arc::default() };
+    /// Starts `count` nodes and tells them who they are. They end with the calling thread.
+    pub(super) fn start(program: NodeProgram, count: usize, store: &Store) -> Result<Self, Error> {
+        let mut cluster = Self { program, nodes: Vec::with_capacity(count), inbox: Arc::default() };
         for node in 0..count {
-            let log_path = log_directory.join(format!("n{node}.log"));
-            let started = Node::start(program, node, count, log_path, &cluster.inbox)?;
-            cluster.nodes.push(started);
+            let name = format!("n{node}");
+            let log_path = store.logs().join(format!("{name}.log"));
+            let data_directory = store.data().join(name);
+            if cluster.program.data_directory_flag.is_some() {
+                let failed = |source| Error::Store { path: data_directory.clone(), source };
+                fs::create_dir_all(&data_directory).map_err(failed)?;
+            }
+            let speaker = Speaker { node, node_count: count, life: 1 };
+            let process =
+                start_process(&cluster.program, &data_directory, speaker, &log_path, &cluster.inbox)?;
+            let state = State::Starting { deadline: Instant::now() + INIT_TIMEOUT };
+            cluster.nodes.push(Node { log_path, data_directory, life: 1, state, process });
         }
+        (0..count).for_each(|node| cluster.tell_who_it_is(node));
         Ok(cluster)
     }
 
@@ -66,41 +72,99 @@ impl Cluster {
         self.inbox.take(deadline)
     }
 
-    /// Queues a line for a node; `flush` sends it.
+    /// Queues a line for a node; `flush` sends it. A node that was killed hears nothing.
     pub(super) fn send(&mut self, node: usize, line: &[u8]) {
         let node = &mut self.nodes[node];
-        if node.is_paused && node.outbox.waiting() + node.unsent_count >= MESSAGES_FOR_PAUSED_MAX {
-            return;
+        if node.state != State::Killed {
+            node.process.send(line);
         }
-        node.unsent.extend_from_slice(line);
-        node.unsent_count += 1;
     }
 
     /// Hands everything queued to the writers.
     pub(super) fn flush(&mut self) {
-        for node in self.nodes.iter_mut().filter(|node| !node.unsent.is_empty()) {
-            node.outbox.append(&mut node.unsent, std::mem::take(&mut node.unsent_count));
-        }
+        self.nodes.iter_mut().for_each(|node| node.process.flush());
     }
 
     /// Stops a node where it stands.
     pub(super) fn pause(&mut self, node: usize) {
-        self.nodes[node].is_paused = true;
-        self.nodes[node].signal(Signal::STOP);
+        self.nodes[node].process.pause();
     }
 
     /// Lets a paused node go on.
     pub(super) fn resume(&mut self, node: usize) {
-        self.nodes[node].is_paused = false;
-        self.nodes[node].signal(Signal::CONT);
+        let node = &mut self.nodes[node];
+        node.process.resume();
+        if let State::Starting { deadline } = &mut node.state {
+            *deadline = Instant::now() + INIT_TIMEOUT;
+        }
     }
 
-    /// How a node that closed its stdout ended; it is killed if it lives on regardless.
+    /// Kills a node.
+    pub(super) fn kill(&mut self, node: usize) {
+        let node = &mut self.nodes[node];
+        node.process.kill();
+        node.state = State::Killed;
+    }
+
+    /// Starts a node that was killed on the directory that it has left, and tells it who it is.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub(super) fn restart(&mut self, node: usize) -> Result<(), Error> {
+        let speaker = Speaker { node, node_count: self.nodes.len(), life: self.nodes[node].life + 1 };
+        let killed = &mut self.nodes[node];
+        // A process holds its files until it is gone.
+        killed.process.end();
+        let (data_directory, log_path) = (&killed.data_directory, &killed.log_path);
+        killed.process = start_process(&self.program, data_directory, speaker, log_path, &self.inbox)?;
+        killed.life = speaker.life;
+        killed.state = State::Starting { deadline: Instant::now() + INIT_TIMEOUT };
+        self.tell_who_it_is(node);
+        Ok(())
+    }
+
+    /// The `msg_id` of `init` is the number of the node's life.
+    fn tell_who_it_is(&mut self, node: usize) {
+        let line = init_line(node, self.nodes.len(), self.nodes[node].life);
+        self.nodes[node].process.send(line.as_bytes());
+    }
+
+    /// Whether a node is in that life, and alive.
+    pub(super) fn lives(&self, node: usize, life: u64) -> bool {
+        let node = &self.nodes[node];
+        node.life == life && node.state != State::Killed
+    }
+
+    /// Notes that a node has confirmed who it is. False if it had done so before.
+    pub(super) fn confirm(&mut self, node: usize) -> bool {
+        let state = &mut self.nodes[node].state;
+        let is_starting = matches!(state, State::Starting { .. });
+        if is_starting {
+            *state = State::Up;
+        }
+        is_starting
+    }
+
+    /// A node that has not confirmed yet who it is, if there is one.
+    pub(super) fn any_starting(&self) -> Option<usize> {
+        self.nodes.iter().position(|node| matches!(node.state, State::Starting { .. }))
+    }
+
+    /// The node that has had the most time to confirm who it is, and until when it may. A node that is paused cannot.
+    pub(super) fn next_deadline(&self) -> Option<(Instant, usize)> {
+        let deadline = |(number, node): (usize, &Node)| match node.state {
+            State::Starting { deadline } if !node.process.is_paused() => Some((deadline, number)),
+            State::Starting { .. } | State::Up | State::Killed => None,
+        };
+        self.nodes.iter().enumerate().filter_map(deadline).min()
+    }
+
+    /// How a node that closed its stdout ended.
     pub(super) fn burial(&mut self, node: usize) -> String {
         let deadline = Instant::now() + Duration::from_millis(500);
-        let node = &mut self.nodes[node];
-        let status = node.wait_until(deadline);
-        node.wait_for_log(deadline);
+        let process = &mut self.nodes[node].process;
+        let status = process.wait_until(deadline);
+        process.wait_for_log(deadline);
         match status {
             Some(status) => status.to_string(),
             None => "it closed its stdout but goes on running".to_owned(),
@@ -110,7 +174,7 @@ impl Cluster {
     /// The last lines a node wrote to its stderr.
     pub(super) fn last_words(&self, node: usize) -> String {
         const LINES: usize = 20;
-        let bytes = std::fs::read(&self.nodes[node].log_path).unwrap_or_default();
+        let bytes = fs::read(&self.nodes[node].log_path).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
         match lines.len() {
@@ -121,96 +185,35 @@ impl Cluster {
 
     /// Asks all nodes to end by closing their stdin, and ends those that do not.
     pub(super) fn shut_down(&mut self) {
-        for node in &mut self.nodes {
-            node.signal(Signal::CONT);
-            node.outbox.close();
-        }
+        self.nodes.iter_mut().for_each(|node| node.process.ask_to_end());
         let deadline = Instant::now() + FAREWELL;
         for node in &mut self.nodes {
-            if node.wait_until(deadline).is_none() {
-                node.kill();
+            if node.process.wait_until(deadline).is_none() {
+                node.process.end();
             }
-            node.wait_for_log(deadline);
+            node.process.wait_for_log(deadline);
         }
     }
 }
 
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.nodes.iter_mut().for_each(Node::kill);
-    }
+/// Starts a node's process for one of its lives; the logs of all of them stand one after another in one file.
+fn start_process(
+    program: &NodeProgram,
+    data_directory: &Path,
+    speaker: Speaker,
+    log_path: &Path,
+    inbox: &Arc<Inbox>,
+) -> Result<Process, Error> {
+    let log = open_log(log_path, speaker.life)
+        .map_err(|source| Error::Store { path: log_path.to_owned(), source })?;
+    Process::start(program, data_directory, speaker, log, inbox)
+        .map_err(|source| Error::Start { node: format!("n{}", speaker.node), source })
 }
 
-impl Node {
-    fn start(
-        program: &NodeProgram,
-        node: usize,
-        count: usize,
-        log_path: PathBuf,
-        inbox: &Arc<Inbox>,
-    ) -> Result<Self, Error> {
-        let failed = |source| Error::Start { node: format!("n{node}"), source };
-        let log =
-            File::create(&log_path).map_err(|source| Error::Store { path: log_path.clone(), source })?;
-        let mut process = launch::node_command(&program.binary, &program.arguments)
-            .and_then(|mut command| {
-                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-            })
-            .map_err(failed)?;
-        let outbox = Arc::new(Outbox::default());
-        if let Some(stdin) = process.stdin.take() {
-            let outbox = Arc::clone(&outbox);
-            thread::spawn(move || pipes::fill_stdin(stdin, &outbox));
-        }
-        if let Some(stdout) = process.stdout.take() {
-            let inbox = Arc::clone(inbox);
-            thread::spawn(move || pipes::read_stdout(stdout, node, count, &inbox));
-        }
-        let is_shown = program.is_stderr_shown;
-        let stderr = process.stderr.take();
-        let log_keeper =
-            stderr.map(|stderr| thread::spawn(move || pipes::keep_stderr(stderr, node, log, is_shown)));
-        Ok(Self {
-            process,
-            log_path,
-            log_keeper,
-            outbox,
-            unsent: Vec::new(),
-            unsent_count: 0,
-            is_paused: false,
-        })
+fn open_log(path: &Path, life: u64) -> io::Result<File> {
+    let mut log = OpenOptions::new().create(true).append(true).open(path)?;
+    if life > 1 {
+        writeln!(log, "--- life {life}: started again after a kill ---")?;
     }
-
-    fn signal(&self, signal: Signal) {
-        let Some(pid) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) else { return };
-        // A process that is gone needs no signal; that it is gone is reported by its reader.
-        let _ = kill_process(pid, signal);
-    }
-
-    fn wait_until(&mut self, deadline: Instant) -> Option<ExitStatus> {
-        loop {
-            if let Ok(Some(status)) = self.process.try_wait() {
-                return Some(status);
-            }
-            if Instant::now() >= deadline {
-                return None;
-            }
-            thread::sleep(POLL);
-        }
-    }
-
-    /// Waits until everything the node wrote to its stderr is in its log.
-    fn wait_for_log(&self, deadline: Instant) {
-        let is_writing = |keeper: &JoinHandle<()>| !keeper.is_finished();
-        while self.log_keeper.as_ref().is_some_and(is_writing) && Instant::now() < deadline {
-            thread::sleep(POLL);
-        }
-    }
-
-    fn kill(&mut self) {
-        self.outbox.close();
-        // An error means that it is gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+    Ok(log)
 }

@@ -15,6 +15,8 @@ pub(super) enum Verdict {
     ProtocolBroken(String),
     /// A store that never answers is not correct, only silent.
     NothingSucceeded,
+    /// Nor is one that never answers again after a fault.
+    NothingSucceededAfterFaults,
     /// Operations on a key cannot be ordered.
     NotLinearizable {
         /// The first such key.
@@ -42,10 +44,13 @@ pub(super) fn judge(finished: &mut Finished) -> Verdict {
             window: conflict.describe(&finished.values),
         };
     }
-    if finished.records.iter().any(|record| matches!(record.outcome, Outcome::Ok(_))) {
-        Verdict::Valid
-    } else {
+    let last_success = finished.last_success();
+    if last_success.is_none() {
         Verdict::NothingSucceeded
+    } else if finished.is_recovery_due && last_success < finished.last_heal {
+        Verdict::NothingSucceededAfterFaults
+    } else {
+        Verdict::Valid
     }
 }
 
@@ -87,6 +92,7 @@ fn value_read(record: &Record) -> Option<ValueId> {
 mod tests {
     use serde_json::json;
 
+    use super::super::record::Doubt;
     use super::*;
 
     fn record(request: Request, call: u64, outcome: Outcome) -> Record {
@@ -102,6 +108,21 @@ mod tests {
         assert_eq!(verdict(Vec::new()), Verdict::NothingSucceeded);
         assert_eq!(verdict(vec![record(Request::Read, 1, Outcome::Failed(11))]), Verdict::NothingSucceeded);
         assert_eq!(verdict(vec![record(Request::Write(1), 1, Outcome::Ok(None))]), Verdict::Valid);
+    }
+
+    #[test]
+    fn a_cluster_that_does_not_recover_is_not_valid_if_it_had_the_time() {
+        let history = |last_heal, is_recovery_due| Finished {
+            records: vec![record(Request::Write(1), 1, Outcome::Ok(None))],
+            key_count: 1,
+            last_heal,
+            is_recovery_due,
+            ..Finished::default()
+        };
+        assert_eq!(judge(&mut history(Some(9), true)), Verdict::NothingSucceededAfterFaults);
+        assert_eq!(judge(&mut history(Some(9), false)), Verdict::Valid);
+        assert_eq!(judge(&mut history(Some(2), true)), Verdict::Valid);
+        assert_eq!(judge(&mut history(None, true)), Verdict::Valid);
     }
 
     #[test]
@@ -123,7 +144,7 @@ mod tests {
             values: values.clone(),
             ..Finished::default()
         };
-        assert_eq!(judge(&mut history(Outcome::Unknown(None))), Verdict::Valid);
+        assert_eq!(judge(&mut history(Outcome::Unknown(Doubt::TimedOut))), Verdict::Valid);
         assert!(matches!(judge(&mut history(Outcome::Failed(11))), Verdict::NotLinearizable { .. }));
     }
 

@@ -10,9 +10,9 @@
 //! The life of a run, and the files that tell it:
 //!
 //! - [`options`], `own_node`: what to run.
-//! - `launch`, `pipes`, `cluster`: node processes.
+//! - `launch`, `pipes`, `process`: a node process. `cluster`: all nodes, through all their lives.
 //! - `wire`: the lines they write.
-//! - `initialize`, `run`: the router and the clock.
+//! - `initialize`, `run`: the router and the clock; `run/lives`: nodes that are killed and come back.
 //! - `network`, `partition`, `nemesis`: what goes wrong on purpose.
 //! - `workload`, `clients`: who asks what.
 //! - `record`, `judge`: what happened, and whether it may.
@@ -34,6 +34,7 @@ pub mod options;
 mod own_node;
 mod partition;
 mod pipes;
+mod process;
 mod record;
 mod report;
 mod run;
@@ -48,11 +49,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cluster::{Cluster, NodeProgram};
+use cluster::Cluster;
 pub use error::Error;
 use judge::Verdict;
 use network::Network;
 use options::{Command, CommandLine, TestOptions};
+use process::NodeProgram;
 use store::Store;
 
 /// Does what the command line says: exit code 0 if the verdict is valid, 1 if it is not, 2 if there is
@@ -83,14 +85,15 @@ fn test(options: &TestOptions) -> Result<bool, Error> {
     let program = NodeProgram {
         binary: own_node::binary(options.bin.as_deref())?,
         arguments: options.node_arguments.clone(),
+        data_directory_flag: options.data_directory_flag().map(str::to_owned),
         is_stderr_shown: options.log_stderr,
     };
     let store = Store::create(Path::new("store"), seed)?;
     console::notice(&format!("seed {seed}, records in {}", store.directory().display()));
 
-    let mut cluster = Cluster::start(&program, options.node_count, &store.logs())?;
+    let mut cluster = Cluster::start(program, options.node_count, &store)?;
     let mut network = Network::new(options, run::random_stream(seed, 1));
-    initialize::initialize(&mut cluster, &mut network, options.node_count)?;
+    initialize::initialize(&mut cluster, &mut network)?;
     let mut finished = run::run(options, seed, &mut cluster, network);
     cluster.shut_down();
 

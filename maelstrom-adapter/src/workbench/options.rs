@@ -64,6 +64,10 @@ pub struct TestOptions {
     /// Seconds between two steps of a fault (start, stop, start, …), on average.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     pub nemesis_interval: f64,
+    /// Give every node a directory, as kills need it, with this flag of its binary, such as
+    /// `--data-dir-flag=--data-dir` [default, if nodes are killed: that of this project's own node].
+    #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
+    pub data_dir_flag: Option<String>,
     /// Show what nodes write to stderr.
     #[arg(long)]
     pub log_stderr: bool,
@@ -106,6 +110,8 @@ pub enum FaultKind {
     Partition,
     /// Node processes stop (SIGSTOP) and continue (SIGCONT).
     Pause,
+    /// Node processes are killed (SIGKILL) and started again on the same directory.
+    Kill,
 }
 
 /// A number of clients, fixed or for each node.
@@ -132,6 +138,9 @@ impl FromStr for Concurrency {
     }
 }
 
+/// After the last fault a cluster has this long to succeed with something, unless the run is too short for that.
+pub(super) const RECOVERY: Duration = Duration::from_secs(3);
+
 /// The largest cluster and the most clients; beyond, the numbers are surely a mistake.
 const NODE_COUNT_MAX: usize = 100;
 const CLIENT_COUNT_MAX: usize = 10_000;
@@ -155,7 +164,15 @@ impl TestOptions {
     /// How long clients go on after the last fault has ended, so that recovery is seen.
     #[must_use]
     pub fn recovery_time(&self) -> Duration {
-        Duration::from_secs_f64((self.time_limit / 2.0).min(3.0))
+        Duration::from_secs_f64(self.time_limit / 2.0).min(RECOVERY)
+    }
+
+    /// The flag with which nodes are given a directory, if they get one: those that are killed must remember.
+    #[must_use]
+    pub fn data_directory_flag(&self) -> Option<&str> {
+        const OWN: &str = "--data-dir";
+        let own_if_needed = self.nemesis.contains(&FaultKind::Kill).then_some(OWN);
+        self.data_dir_flag.as_deref().or(own_if_needed)
     }
 
     /// Checks what the parser cannot.
@@ -175,6 +192,7 @@ impl TestOptions {
             is_probability(self.loss),
             is_probability(self.duplicate),
             self.node_count >= 2 || !self.nemesis.contains(&FaultKind::Partition),
+            self.bin.is_none() || self.data_dir_flag.is_some() || !self.nemesis.contains(&FaultKind::Kill),
         ];
         let advice = [
             "--node-count: give a number from 1 to 100",
@@ -186,6 +204,8 @@ impl TestOptions {
             "--loss: give a probability, 0 or more and less than 1",
             "--duplicate: give a probability, 0 or more and less than 1",
             "--nemesis partition: give --node-count 2 or more, one node has no links to cut",
+            "--nemesis kill with --bin: say with which flag the binary takes the directory that outlives a kill, \
+             such as --data-dir-flag=--data-dir",
         ];
         match demands.iter().position(|is_met| !is_met) {
             Some(index) => Err(Error::Usage(advice[index])),
@@ -226,12 +246,23 @@ mod tests {
     }
 
     #[test]
+    fn nodes_get_a_directory_if_they_are_killed_or_it_is_asked_for() {
+        let flag = |arguments| parse(arguments).unwrap().data_directory_flag().map(str::to_owned);
+        assert_eq!(flag("--nemesis pause"), None);
+        assert_eq!(flag("--data-dir-flag=--data-dir").as_deref(), Some("--data-dir"));
+        assert_eq!(flag("--nemesis pause,kill").as_deref(), Some("--data-dir"));
+        let foreign = "--bin /bin/true --nemesis kill --data-dir-flag --state -- --more";
+        assert_eq!(flag(foreign).as_deref(), Some("--state"));
+    }
+
+    #[test]
     fn a_wrong_flag_says_what_to_give() {
         let mistakes = [
             ("--concurrency 0", "4n"),
             ("--concurrency x", "4n"),
             ("--rate 0", "--rate"),
             ("--node-count 1 --nemesis partition", "2 or more"),
+            ("--bin /bin/true --nemesis kill", "--data-dir-flag=--data-dir"),
             ("--nemesis tornado", "pause"),
             ("--loss 1.5", "probability"),
             ("--workload echo", "lin-kv"),

@@ -20,7 +20,16 @@ pub(super) enum FromNode {
     /// The node wrote something it must not; nothing more is read from it.
     Violation(String),
     /// The node closed its stdout.
-    Ended(usize),
+    Ended(Speaker),
+}
+
+/// Whose words they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Speaker {
+    pub(super) node: usize,
+    pub(super) node_count: usize,
+    /// How often the node has been started. What an earlier life has said may still arrive.
+    pub(super) life: u64,
 }
 
 /// Where all readers put their news for the router. A plain queue: a channel that spins before it sleeps
@@ -47,14 +56,14 @@ impl Inbox {
 
 /// Lines of one node that arrived together.
 pub(super) struct Batch {
-    pub(super) node: usize,
+    pub(super) speaker: Speaker,
     pub(super) arrival: Instant,
     pub(super) bytes: Arc<Vec<u8>>,
     pub(super) lines: Vec<Line>,
 }
 
 /// Reads the stdout of a node until it ends.
-pub(super) fn read_stdout(mut stdout: ChildStdout, node: usize, node_count: usize, inbox: &Inbox) {
+pub(super) fn read_stdout(mut stdout: ChildStdout, speaker: Speaker, inbox: &Inbox) {
     let mut chunk = vec![0; 1 << 16];
     let mut unfinished: Vec<u8> = Vec::new();
     loop {
@@ -71,8 +80,8 @@ pub(super) fn read_stdout(mut stdout: ChildStdout, node: usize, node_count: usiz
         let mut bytes = std::mem::take(&mut unfinished);
         bytes.extend_from_slice(&chunk[..=newline]);
         unfinished.extend_from_slice(&chunk[newline + 1..count]);
-        let news = match parse_lines(&bytes, node, node_count) {
-            Ok(lines) => FromNode::Batch(Batch { node, arrival, bytes: Arc::new(bytes), lines }),
+        let news = match parse_lines(&bytes, speaker) {
+            Ok(lines) => FromNode::Batch(Batch { speaker, arrival, bytes: Arc::new(bytes), lines }),
             Err(violation) => FromNode::Violation(violation),
         };
         let is_violation = matches!(news, FromNode::Violation(_));
@@ -81,17 +90,17 @@ pub(super) fn read_stdout(mut stdout: ChildStdout, node: usize, node_count: usiz
             return;
         }
     }
-    inbox.put(FromNode::Ended(node));
+    inbox.put(FromNode::Ended(speaker));
 }
 
-fn parse_lines(bytes: &[u8], node: usize, node_count: usize) -> Result<Vec<Line>, String> {
+fn parse_lines(bytes: &[u8], speaker: Speaker) -> Result<Vec<Line>, String> {
     let mut lines = Vec::new();
     let mut start = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let range = start..start + line.len();
         start = range.end;
         if !line.trim_ascii().is_empty() {
-            let (destination, kind) = parse_line(line.trim_ascii_end(), node, node_count)?;
+            let (destination, kind) = parse_line(line.trim_ascii_end(), speaker.node, speaker.node_count)?;
             lines.push(Line { destination, kind, range });
         }
     }
@@ -164,14 +173,14 @@ pub(super) fn fill_stdin(mut stdin: ChildStdin, outbox: &Outbox) {
 }
 
 /// Keeps the stderr of a node in `log`, and shows it if wanted.
-pub(super) fn keep_stderr(stderr: ChildStderr, node: usize, mut log: File, is_shown: bool) {
+pub(super) fn keep_stderr(stderr: ChildStderr, speaker: Speaker, mut log: File, is_shown: bool) {
     let mut reader = BufReader::new(stderr);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
         // A log that cannot be written must not end the test.
         let _ = log.write_all(&line);
         if is_shown {
-            let _ = write!(std::io::stderr().lock(), "n{node}: {}", String::from_utf8_lossy(&line));
+            let _ = write!(std::io::stderr().lock(), "n{}: {}", speaker.node, String::from_utf8_lossy(&line));
         }
         line.clear();
     }

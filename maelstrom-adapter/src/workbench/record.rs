@@ -14,8 +14,19 @@ pub(super) enum Outcome {
     Ok(Option<ValueId>),
     /// It definitely did not happen: the error's code.
     Failed(i64),
-    /// Nobody knows: the error's code, or none if no answer came in time.
-    Unknown(Option<i64>),
+    /// Nobody knows.
+    Unknown(Doubt),
+}
+
+/// Why the outcome of an operation is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The node answered with this error, which promises nothing.
+    Error(i64),
+    /// No answer came in time.
+    TimedOut,
+    /// The node was killed before it answered.
+    NodeKilled,
 }
 
 /// One operation of a client. Times are nanoseconds since the start.
@@ -39,6 +50,16 @@ pub(super) struct FaultRecord {
     pub(super) description: String,
     pub(super) start: u64,
     pub(super) end: u64,
+}
+
+/// A node that was started again after it had been killed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RestartRecord {
+    pub(super) node: usize,
+    /// When its process was started.
+    pub(super) start: u64,
+    /// When it had answered `init`, if it lived to.
+    pub(super) up: Option<u64>,
 }
 
 /// Nanoseconds from `start` to `now`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::judge::Verdict;
-use super::record::{Outcome, Record};
+use super::record::{Doubt, Outcome, Record};
 use super::run::Finished;
 
 /// The whole report; `replay` is the command that repeats the run.
@@ -116,6 +116,7 @@ fn faults(text: &mut String, finished: &Finished) {
     let list: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
     let _ = writeln!(text, "faults: {list}");
+    restarts(text, finished);
     let Some(heal) = finished.last_heal else { return };
     let succeeded = |record: &&Record| matches!(record.outcome, Outcome::Ok(_)) && record.end >= heal;
     let first = finished.records.iter().filter(succeeded).map(|record| record.end).min();
@@ -123,6 +124,31 @@ fn faults(text: &mut String, finished: &Finished) {
         format!("{:.1} ms", Duration::from_nanos(end - heal).as_secs_f64() * 1000.0)
     });
     let _ = writeln!(text, "from the last heal to the first success: {recovery}");
+}
+
+/// How long nodes that were started again took to confirm who they are: that includes reading their disks.
+fn restarts(text: &mut String, finished: &Finished) {
+    if finished.restarts.is_empty() {
+        return;
+    }
+    let mut delays: Vec<u64> =
+        finished.restarts.iter().filter_map(|restart| Some(restart.up? - restart.start)).collect();
+    delays.sort_unstable();
+    let milliseconds = |delay: Option<&u64>| {
+        let delay = delay.copied().unwrap_or_default();
+        Duration::from_nanos(delay).as_secs_f64() * 1000.0
+    };
+    let _ = writeln!(
+        text,
+        "restarts: {}, {} of them up before the next kill, after p50 {:.1} ms, max {:.1} ms",
+        finished.restarts.len(),
+        delays.len(),
+        milliseconds(delays.get(delays.len() / 2)),
+        milliseconds(delays.last()),
+    );
+    let interrupted = |record: &&Record| record.outcome == Outcome::Unknown(Doubt::NodeKilled);
+    let count = finished.records.iter().filter(interrupted).count();
+    let _ = writeln!(text, "operations open at a node that was killed: {count}");
 }
 
 fn conclusion(text: &mut String, finished: &Finished, verdict: &Verdict, replay: &str) {
@@ -140,6 +166,9 @@ fn conclusion(text: &mut String, finished: &Finished, verdict: &Verdict, replay:
             format!("INVALID {first_line} ({counts})")
         }
         Verdict::NothingSucceeded => format!("INVALID no operation succeeded ({counts})"),
+        Verdict::NothingSucceededAfterFaults => {
+            format!("INVALID no operation succeeded after the last fault had ended ({counts})")
+        }
         Verdict::NotLinearizable { key, key_count, window } => {
             let _ = write!(text, "key {key}: {window}");
             format!("INVALID key {key} is not linearizable, {key_count} such keys ({counts})")

@@ -4,13 +4,16 @@
 //! A single thread owns everything here. Each turn of its loop
 //!
 //! 1. delivers what the network has let through,
-//! 2. gives up requests that took too long,
+//! 2. gives up requests, and starts of nodes, that took too long,
 //! 3. takes the steps of the nemesis,
 //! 4. lets idle clients send what is due by the rate,
 //! 5. hands the queued lines to the writers, and
 //! 6. waits for lines of nodes, or for the next of the above to be due.
 
+mod lives;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::{Rng as _, SeedableRng as _};
@@ -23,10 +26,10 @@ use super::cluster::Cluster;
 use super::console::Progress;
 use super::nemesis::{Fault, Nemesis, Step};
 use super::network::{Message, Network};
-use super::options::{FaultKind, TestOptions};
-use super::pipes::{Batch, FromNode};
-use super::record::{FaultRecord, Outcome, Record, is_definite, nanoseconds};
-use super::wire::{Answer, Destination, Reply, Request, request_line};
+use super::options::{FaultKind, RECOVERY, TestOptions};
+use super::pipes::{Batch, FromNode, Speaker};
+use super::record::{Doubt, FaultRecord, Outcome, Record, RestartRecord, is_definite, nanoseconds};
+use super::wire::{Answer, Destination, INIT_CLIENT, Reply, Request, request_line};
 use super::workload::Workload;
 
 /// Timers that are due within this time share one turn of the loop, and their messages one write.
@@ -43,6 +46,7 @@ const CATCH_UP: Duration = Duration::from_millis(10);
 pub(super) struct Finished {
     pub(super) records: Vec<Record>,
     pub(super) faults: Vec<FaultRecord>,
+    pub(super) restarts: Vec<RestartRecord>,
     pub(super) values: Values,
     pub(super) messages: MessageCounts,
     /// How many keys were used.
@@ -51,8 +55,18 @@ pub(super) struct Finished {
     pub(super) violation: Option<String>,
     /// When the last fault ended, in nanoseconds since the start.
     pub(super) last_heal: Option<u64>,
+    /// Whether the nodes had time enough afterwards, so that something must have succeeded.
+    pub(super) is_recovery_due: bool,
     /// How long operations were sent, in nanoseconds.
     pub(super) duration: u64,
+}
+
+impl Finished {
+    /// When the last operation that succeeded was answered.
+    pub(super) fn last_success(&self) -> Option<u64> {
+        let succeeded = |record: &&Record| matches!(record.outcome, Outcome::Ok(_));
+        self.records.iter().filter(succeeded).map(|record| record.end).max()
+    }
 }
 
 /// Messages by type, without those of the initialization.
@@ -108,7 +122,7 @@ pub(super) fn run(options: &TestOptions, seed: u64, cluster: &mut Cluster, netwo
         cluster,
         network,
         nemesis,
-        clients: Clients::new(clients, options.request_timeout(), random_stream(seed, 3)),
+        clients: Clients::new(clients, options.node_count, options.request_timeout(), random_stream(seed, 3)),
         workload: Workload::new(clients, options.node_count, random_stream(seed, 4)),
         random: random_stream(seed, 5),
         progress: Progress::new(start),
@@ -130,7 +144,8 @@ impl Run<'_> {
             self.send_requests(now);
             self.cluster.flush();
             self.progress.show(now, &self.nemesis);
-            let is_over = now >= self.end && !self.clients.any_outstanding();
+            let is_busy = self.clients.any_outstanding() || self.cluster.any_starting().is_some();
+            let is_over = now >= self.end && !is_busy;
             if is_over || self.finished.violation.is_some() {
                 return self.finish(now);
             }
@@ -139,10 +154,15 @@ impl Run<'_> {
     }
 
     fn finish(mut self, now: Instant) -> Finished {
-        for step in self.nemesis.end_all() {
-            self.carry_out(step, now);
+        for fault in self.nemesis.end_all() {
+            // The run is over: nobody would talk to a node that is started now.
+            if fault.kind() != FaultKind::Kill {
+                self.heal(&fault, now);
+            }
+            self.note_end(&fault, now);
         }
         self.progress.finish();
+        self.finished.is_recovery_due = self.options.recovery_time() >= RECOVERY;
         self.finished.key_count = self.workload.key_count();
         self.finished.duration = nanoseconds(self.start, now.min(self.end));
         self.finished
@@ -155,13 +175,7 @@ impl Run<'_> {
             match news {
                 FromNode::Batch(batch) => self.route(batch),
                 FromNode::Violation(violation) => self.violation(violation),
-                FromNode::Ended(node) => {
-                    let status = self.cluster.burial(node);
-                    let words = self.cluster.last_words(node);
-                    self.violation(format!(
-                        "n{node} ended by itself ({status})\nthe end of its stderr:\n{words}"
-                    ));
-                }
+                FromNode::Ended(speaker) => self.ended(speaker),
             }
         }
     }
@@ -176,6 +190,7 @@ impl Run<'_> {
             self.network.next_due(),
             self.nemesis.next_due(),
             self.clients.next_timeout(),
+            self.cluster.next_deadline().map(|(deadline, _)| deadline),
         ];
         dues.into_iter().flatten().fold(self.progress.next_due(), Instant::min)
     }
@@ -185,16 +200,20 @@ impl Run<'_> {
     }
 
     fn route(&mut self, batch: Batch) {
+        let Speaker { node, .. } = batch.speaker;
         for line in batch.lines {
             match line.destination {
                 Destination::Node(to) => {
                     let kind = line.kind.as_deref().unwrap_or("(no type)");
                     count(&mut self.finished.messages.between_nodes, kind);
-                    let bytes = std::sync::Arc::clone(&batch.bytes);
-                    let message = Message { from: batch.node, to, bytes, range: line.range };
+                    let bytes = Arc::clone(&batch.bytes);
+                    let message = Message { from: node, to, bytes, range: line.range };
                     self.network.send(batch.arrival, message);
                 }
-                Destination::Client(reply) => self.reply(reply, batch.node, batch.arrival),
+                Destination::Client(reply) if reply.client == INIT_CLIENT => {
+                    self.init_answered(&reply, batch.speaker, batch.arrival);
+                }
+                Destination::Client(reply) => self.reply(reply, node, batch.arrival),
             }
         }
     }
@@ -220,7 +239,7 @@ impl Run<'_> {
                 Ok(Outcome::Ok(None))
             }
             (_, Answer::Error { code, .. }) if is_definite(code) => Ok(Outcome::Failed(code)),
-            (_, Answer::Error { code, .. }) => Ok(Outcome::Unknown(Some(code))),
+            (_, Answer::Error { code, .. }) => Ok(Outcome::Unknown(Doubt::Error(code))),
             (_, answer) => Err(format!("answered a {} with {}", request.kind(), answer.kind())),
         }
     }
@@ -254,8 +273,9 @@ impl Run<'_> {
     }
 
     fn give_up(&mut self, now: Instant) {
+        self.miss_silent_nodes(now);
         while let Some(outstanding) = self.clients.timed_out(now) {
-            self.complete(&outstanding, now, Outcome::Unknown(None));
+            self.complete(&outstanding, now, Outcome::Unknown(Doubt::TimedOut));
         }
     }
 
@@ -276,35 +296,45 @@ impl Run<'_> {
 
     fn trouble(&mut self, now: Instant) {
         while let Some(step) = self.nemesis.step(now) {
-            self.carry_out(step, now);
-        }
-    }
-
-    fn carry_out(&mut self, step: Step, now: Instant) {
-        let at = nanoseconds(self.start, now);
-        match step {
-            Step::Begin(fault) => {
-                match &fault {
-                    Fault::Partition { links, .. } => self.network.cut(links.clone()),
-                    Fault::Pause { nodes } => nodes.iter().for_each(|node| self.cluster.pause(*node)),
+            match step {
+                Step::Begin(fault) => {
+                    self.harm(&fault, now);
+                    self.note_begin(&fault, now);
                 }
-                let (kind, description) = (fault.kind(), fault.describe());
-                self.finished.faults.push(FaultRecord { kind, description, start: at, end: u64::MAX });
-            }
-            Step::End(fault) => {
-                match &fault {
-                    Fault::Partition { .. } => self.network.cut(Vec::new()),
-                    Fault::Pause { nodes } => nodes.iter().for_each(|node| self.cluster.resume(*node)),
+                Step::End(fault) => {
+                    self.heal(&fault, now);
+                    self.note_end(&fault, now);
                 }
-                self.note_end(fault.kind(), at);
             }
         }
     }
 
-    fn note_end(&mut self, kind: FaultKind, at: u64) {
-        let mut in_force = self.finished.faults.iter_mut().rev().filter(|fault| fault.kind == kind);
-        if let Some(fault) = in_force.next() {
-            fault.end = at;
+    fn harm(&mut self, fault: &Fault, now: Instant) {
+        match fault {
+            Fault::Partition { links, .. } => self.network.cut(links.clone()),
+            Fault::Pause { nodes } => nodes.iter().for_each(|node| self.cluster.pause(*node)),
+            Fault::Kill { nodes } => nodes.iter().for_each(|node| self.kill(*node, now)),
+        }
+    }
+
+    fn heal(&mut self, fault: &Fault, now: Instant) {
+        match fault {
+            Fault::Partition { .. } => self.network.cut(Vec::new()),
+            Fault::Pause { nodes } => nodes.iter().for_each(|node| self.cluster.resume(*node)),
+            Fault::Kill { nodes } => nodes.iter().for_each(|node| self.restart(*node, now)),
+        }
+    }
+
+    fn note_begin(&mut self, fault: &Fault, now: Instant) {
+        let (kind, description, start) = (fault.kind(), fault.describe(), nanoseconds(self.start, now));
+        self.finished.faults.push(FaultRecord { kind, description, start, end: u64::MAX });
+    }
+
+    fn note_end(&mut self, fault: &Fault, now: Instant) {
+        let (description, at) = (fault.describe(), nanoseconds(self.start, now));
+        let is_it = |record: &&mut FaultRecord| record.end == u64::MAX && record.description == description;
+        if let Some(record) = self.finished.faults.iter_mut().find(is_it) {
+            record.end = at;
         }
         self.finished.last_heal = Some(at);
     }

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use super::error::Error;
-use super::record::{Outcome, Record};
+use super::record::{Doubt, Outcome, Record};
 use super::run::{Finished, MessageCounts};
 use super::wire::Request;
 
@@ -44,6 +44,11 @@ impl Store {
         self.directory.join("node-logs")
     }
 
+    /// Where nodes have their directories, if they get any.
+    pub(super) fn data(&self) -> PathBuf {
+        self.directory.join("node-data")
+    }
+
     /// Writes a file with `write`.
     pub(super) fn save(
         &self,
@@ -68,14 +73,21 @@ pub(super) fn write_history(finished: &Finished, out: &mut dyn Write) -> io::Res
     }
     events.sort_unstable();
     let mut faults: Vec<(u64, String)> = Vec::new();
+    let mut note = |time: u64, f: &str, value: &str| {
+        let line =
+            format!(r#"{{"time":{time},"process":"nemesis","type":"info","f":"{f}","value":"{value}"}}"#);
+        faults.push((time, line));
+    };
     for fault in &finished.faults {
-        let line = |f: &str, time: u64| {
-            format!(
-                r#"{{"time":{time},"process":"nemesis","type":"info","f":"{f}","value":"{}"}}"#,
-                fault.description
-            )
-        };
-        faults.extend([(fault.start, line("start", fault.start)), (fault.end, line("stop", fault.end))]);
+        note(fault.start, "start", &fault.description);
+        note(fault.end, "stop", &fault.description);
+    }
+    for restart in &finished.restarts {
+        let node = format!("n{}", restart.node);
+        note(restart.start, "restart", &node);
+        if let Some(up) = restart.up {
+            note(up, "up", &node);
+        }
     }
     faults.sort();
     let mut faults = faults.into_iter().peekable();
@@ -107,8 +119,11 @@ fn write_event(record: &Record, is_end: bool, finished: &Finished, out: &mut dyn
         (Request::Cas { from, to }, _) => write!(out, r#","value":[{from},{to}]"#)?,
     }
     match record.outcome {
-        Outcome::Failed(code) | Outcome::Unknown(Some(code)) if is_end => write!(out, r#","error":{code}"#)?,
-        Outcome::Unknown(None) if is_end => write!(out, r#","error":"timeout""#)?,
+        Outcome::Failed(code) | Outcome::Unknown(Doubt::Error(code)) if is_end => {
+            write!(out, r#","error":{code}"#)?;
+        }
+        Outcome::Unknown(Doubt::TimedOut) if is_end => write!(out, r#","error":"timeout""#)?,
+        Outcome::Unknown(Doubt::NodeKilled) if is_end => write!(out, r#","error":"killed""#)?,
         Outcome::Ok(_) | Outcome::Failed(_) | Outcome::Unknown(_) => {}
     }
     writeln!(out, "}}")
@@ -156,7 +171,7 @@ mod tests {
     use serde_json::Value;
 
     use super::super::options::FaultKind;
-    use super::super::record::FaultRecord;
+    use super::super::record::{FaultRecord, RestartRecord};
     use super::*;
 
     #[test]
@@ -175,7 +190,7 @@ mod tests {
             records: vec![
                 record(Request::Write(1), 10, 40, Outcome::Ok(None)),
                 record(Request::Read, 20, 30, Outcome::Failed(20)),
-                record(Request::Cas { from: 1, to: 2 }, 50, 60, Outcome::Unknown(None)),
+                record(Request::Cas { from: 1, to: 2 }, 50, 60, Outcome::Unknown(Doubt::TimedOut)),
             ],
             faults: vec![FaultRecord {
                 kind: FaultKind::Pause,
@@ -183,6 +198,7 @@ mod tests {
                 start: 25,
                 end: 99,
             }],
+            restarts: vec![RestartRecord { node: 1, start: 99, up: None }],
             ..Finished::default()
         };
         let mut text = Vec::new();
@@ -193,8 +209,9 @@ mod tests {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         let types: Vec<&str> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
-        assert_eq!(types, ["invoke", "invoke", "info", "fail", "ok", "invoke", "info", "info"]);
+        assert_eq!(types, ["invoke", "invoke", "info", "fail", "ok", "invoke", "info", "info", "info"]);
         assert!(lines.is_sorted_by_key(|line| line["time"].as_u64().unwrap()));
         assert_eq!(lines[6]["error"], "timeout");
+        assert_eq!((&lines[7]["f"], &lines[7]["value"]), (&json!("restart"), &json!("n1")));
     }
 }

@@ -5,10 +5,10 @@
 
 use std::io::{self, Write};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::judge::Verdict;
-use super::record::{Outcome, Record};
+use super::record::{Doubt, FaultRecord, Outcome, Record, RestartRecord};
 use super::run::Finished;
 use super::wire::Request;
 
@@ -28,11 +28,12 @@ pub(super) fn write_timeline(finished: &Finished, verdict: &Verdict, out: &mut d
     out.write_all(head.as_bytes())?;
     let suspect = match verdict {
         Verdict::NotLinearizable { key, .. } => Some(*key),
-        Verdict::Valid | Verdict::ProtocolBroken(_) | Verdict::NothingSucceeded => None,
+        Verdict::Valid
+        | Verdict::ProtocolBroken(_)
+        | Verdict::NothingSucceeded
+        | Verdict::NothingSucceededAfterFaults => None,
     };
     let shown = chosen(&finished.records, suspect);
-    let faults: Vec<_> =
-        finished.faults.iter().map(|f| json!([f.start / 1000, f.end / 1000, f.description])).collect();
     write!(
         out,
         "{{\"total\":{},\"shown\":{},\"suspect\":{},\"duration\":{},\"faults\":{},\"operations\":[",
@@ -41,7 +42,7 @@ pub(super) fn write_timeline(finished: &Finished, verdict: &Verdict, out: &mut d
         json!(suspect),
         finished.duration / 1000,
         // A description cannot end the script: it has no `<`.
-        json!(faults),
+        json!(bands(finished)),
     )?;
     for (place, record) in shown.iter().enumerate() {
         let separator = if place == 0 { "" } else { "," };
@@ -49,6 +50,17 @@ pub(super) fn write_timeline(finished: &Finished, verdict: &Verdict, out: &mut d
     }
     out.write_all(b"]}")?;
     out.write_all(tail.as_bytes())
+}
+
+/// Faults, and restarts until the node was up again: start and end in microseconds, and what it is.
+fn bands(finished: &Finished) -> Vec<Value> {
+    let fault = |fault: &FaultRecord| json!([fault.start / 1000, fault.end / 1000, fault.description]);
+    let restart = |restart: &RestartRecord| {
+        // One that never came up was killed first, or the run has ended.
+        let up = restart.up.unwrap_or(restart.start);
+        json!([restart.start / 1000, up / 1000, format!("restart: n{}", restart.node)])
+    };
+    finished.faults.iter().map(fault).chain(finished.restarts.iter().map(restart)).collect()
 }
 
 /// What is drawn: all failures and unknown outcomes, all of the suspect key, and as many of the rest as
@@ -98,17 +110,15 @@ fn description(record: &Record, finished: &Finished) -> String {
         Outcome::Ok(Some(value)) => format!("{asked} → {}", finished.values.text(value)),
         Outcome::Ok(None) => format!("{asked} → ok"),
         Outcome::Failed(code) => format!("{asked} → failed, error {code}"),
-        Outcome::Unknown(Some(code)) => format!("{asked} → unknown, error {code}"),
-        Outcome::Unknown(None) => format!("{asked} → unknown, no answer in time"),
+        Outcome::Unknown(Doubt::Error(code)) => format!("{asked} → unknown, error {code}"),
+        Outcome::Unknown(Doubt::TimedOut) => format!("{asked} → unknown, no answer in time"),
+        Outcome::Unknown(Doubt::NodeKilled) => format!("{asked} → unknown, its node was killed"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::super::options::FaultKind;
-    use super::super::record::FaultRecord;
     use super::*;
 
     fn record(call: u64, outcome: Outcome) -> Record {
@@ -118,13 +128,17 @@ mod tests {
     #[test]
     fn the_page_holds_the_run() {
         let finished = Finished {
-            records: vec![record(1_000_000, Outcome::Ok(None)), record(2_000_000, Outcome::Unknown(None))],
+            records: vec![
+                record(1_000_000, Outcome::Ok(None)),
+                record(2_000_000, Outcome::Unknown(Doubt::TimedOut)),
+            ],
             faults: vec![FaultRecord {
                 kind: FaultKind::Pause,
                 description: "pause: n0".to_owned(),
                 start: 0,
                 end: 3_000_000,
             }],
+            restarts: vec![RestartRecord { node: 2, start: 4_000_000, up: Some(6_000_000) }],
             ..Finished::default()
         };
         let mut page = Vec::new();
@@ -134,17 +148,17 @@ mod tests {
         let end = start + page[start..].find("]}").unwrap() + 2;
         let run: Value = serde_json::from_str(&page[start..end]).unwrap();
         assert_eq!(run["operations"][0], json!([0, 1000, 5, 0, 1, 0, "write 1 → ok"]));
-        assert_eq!(run["faults"][0], json!([0, 3000, "pause: n0"]));
+        assert_eq!(run["faults"], json!([[0, 3000, "pause: n0"], [4000, 6000, "restart: n2"]]));
         assert!(!page.contains("http"), "the page must not need the network");
     }
 
     #[test]
     fn a_long_run_is_thinned_out_but_keeps_what_matters() {
         let mut records: Vec<Record> = (0..500_000).map(|n| record(n * 1000, Outcome::Ok(None))).collect();
-        records.push(record(7, Outcome::Unknown(None)));
+        records.push(record(7, Outcome::Unknown(Doubt::TimedOut)));
         let shown = chosen(&records, None);
         assert!((100_000..=OPERATIONS_MAX + 1).contains(&shown.len()));
-        assert!(shown.iter().any(|record| record.outcome == Outcome::Unknown(None)));
+        assert!(shown.iter().any(|record| record.outcome == Outcome::Unknown(Doubt::TimedOut)));
         assert_eq!(chosen(&records, Some(0)).len(), records.len());
     }
 }

@@ -224,10 +224,10 @@ pub(super) fn request_line(client: u32, node: usize, msg_id: u64, key: u32, requ
 }
 
 /// The line that tells node `node` who it is.
-pub(super) fn init_line(node: usize, node_count: usize) -> String {
+pub(super) fn init_line(node: usize, node_count: usize, msg_id: u64) -> String {
     let names: Vec<String> = (0..node_count).map(|number| format!("\"n{number}\"")).collect();
     format!(
-        "{{\"src\":\"c{INIT_CLIENT}\",\"dest\":\"n{node}\",\"body\":{{\"type\":\"init\",\"msg_id\":1,\
+        "{{\"src\":\"c{INIT_CLIENT}\",\"dest\":\"n{node}\",\"body\":{{\"type\":\"init\",\"msg_id\":{msg_id},\
          \"node_id\":\"n{node}\",\"node_ids\":[{}]}}}}\n",
         names.join(",")
     )
@@ -314,7 +314,7 @@ mod tests {
             assert_eq!(value["body"]["type"], request.kind());
             assert_eq!(value["body"]["key"], json!(9));
         }
-        let init: Value = serde_json::from_str(&init_line(1, 2)).unwrap();
+        let init: Value = serde_json::from_str(&init_line(1, 2, 1)).unwrap();
         assert_eq!(init["body"]["node_ids"], json!(["n0", "n1"]));
     }
 }

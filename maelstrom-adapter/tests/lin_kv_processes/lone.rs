@@ -1,5 +1,7 @@
 //! One node, and a client that talks to it.
 
+use std::path::Path;
+
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use serde_json::{Value, json};
 
@@ -17,6 +19,13 @@ impl Lone {
     pub(crate) fn uninitialized() -> Self {
         let (sender, lines) = crossbeam_channel::unbounded();
         let process = Process::start(move |line| drop(sender.send(line)));
+        Self { process, lines, last_id: 100 }
+    }
+
+    /// The same, with its log below `directory`.
+    pub(crate) fn on(directory: &Path) -> Self {
+        let (sender, lines) = crossbeam_channel::unbounded();
+        let process = Process::start_on(directory, move |line| drop(sender.send(line)));
         Self { process, lines, last_id: 100 }
     }
 
@@ -54,6 +63,16 @@ impl Lone {
         let mut reply = line["body"].take();
         assert_eq!(reply.as_object_mut().unwrap().remove("in_reply_to"), Some(json!(id)));
         reply
+    }
+
+    /// As [`call`](Self::call), again and again while the answer is that it is not possible now.
+    pub(crate) fn insist(&mut self, body: &Value) -> Value {
+        loop {
+            let reply = self.call(body);
+            if reply["code"] != 11 {
+                return reply;
+            }
+        }
     }
 
     /// Nothing comes.

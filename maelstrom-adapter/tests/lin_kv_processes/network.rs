@@ -1,6 +1,7 @@
 //! Several nodes, the network between them, and a client.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -19,7 +20,11 @@ pub(crate) enum Fate {
 
 /// Nodes `n1`, `n2`, … and the network between them, which runs while the test waits for a reply.
 pub(crate) struct Cluster {
+    names: Vec<String>,
+    /// Where the nodes keep their logs, if not in memory.
+    directory: Option<PathBuf>,
     nodes: BTreeMap<String, Process>,
+    sender: Sender<Value>,
     lines: Receiver<Value>,
     /// Replies that nobody has waited for yet, by `in_reply_to`.
     replies: BTreeMap<i64, Value>,
@@ -33,24 +38,51 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts nodes that deliver everything, and waits until one leads.
     pub(crate) fn start(count: usize) -> Self {
+        Self::start_nodes(count, None)
+    }
+
+    /// The same; all are told to keep their logs below `directory`.
+    pub(crate) fn start_on(count: usize, directory: &Path) -> Self {
+        Self::start_nodes(count, Some(directory.to_owned()))
+    }
+
+    fn start_nodes(count: usize, directory: Option<PathBuf>) -> Self {
         let (sender, lines) = crossbeam_channel::unbounded();
-        let names: Vec<String> = (1..=count).map(|number| format!("n{number}")).collect();
-        let start = |name: &String| {
-            let sender: Sender<Value> = sender.clone();
-            (name.clone(), Process::start(move |line| drop(sender.send(line))))
-        };
-        let nodes = names.iter().map(start).collect();
-        let (replies, kept, delivered) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        let names = (1..=count).map(|number| format!("n{number}")).collect();
+        let (nodes, replies, kept, delivered) =
+            (BTreeMap::new(), BTreeMap::new(), Vec::new(), BTreeMap::new());
         let fate = |_: &Value| Fate::Deliver;
-        let mut cluster = Self { nodes, lines, replies, kept, last_id: 0, fate, delivered };
-        for name in &names {
-            let reply = cluster.call(name, &json!({"type": "init", "node_id": name, "node_ids": names}));
-            assert_eq!(reply["type"], "init_ok");
-        }
-        for name in &names {
-            cluster.insist(name, &json!({"type": "write", "key": "ready", "value": 1}));
+        let mut cluster =
+            Self { names, directory, nodes, sender, lines, replies, kept, last_id: 0, fate, delivered };
+        cluster.start_processes();
+        for name in cluster.names.clone() {
+            cluster.insist(&name, &json!({"type": "write", "key": "ready", "value": 1}));
         }
         cluster
+    }
+
+    fn start_processes(&mut self) {
+        for name in self.names.clone() {
+            let sender: Sender<Value> = self.sender.clone();
+            let on_line = move |line| drop(sender.send(line));
+            let process = match &self.directory {
+                Some(directory) => Process::start_on(directory, on_line),
+                None => Process::start(on_line),
+            };
+            self.nodes.insert(name, process);
+        }
+        for name in self.names.clone() {
+            let reply = self.call(&name, &json!({"type": "init", "node_id": name, "node_ids": self.names}));
+            assert_eq!(reply["type"], "init_ok", "{reply}");
+        }
+    }
+
+    /// Kills all nodes, and starts them on the directories that they have left. What was under way is lost.
+    pub(crate) fn kill_all_and_start_again(&mut self) {
+        self.nodes.clear();
+        let (sender, lines) = crossbeam_channel::unbounded();
+        (self.sender, self.lines) = (sender, lines);
+        self.start_processes();
     }
 
     /// Sends a body to a node, and names the reply to wait for.

@@ -1,6 +1,8 @@
 //! A `lin-kv` process.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,7 +24,12 @@ pub(crate) struct Process {
 
 /// Starts `lin-kv` with pipes to all three of its streams.
 pub(crate) fn spawn() -> Child {
+    spawn_with(&[])
+}
+
+fn spawn_with(arguments: &[&OsStr]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_lin-kv"))
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -32,14 +39,26 @@ pub(crate) fn spawn() -> Child {
 
 impl Process {
     /// Starts one; `on_line` gets what it writes, on a thread of its own.
-    pub(crate) fn start(mut on_line: impl FnMut(Value) + Send + 'static) -> Self {
-        let mut child = spawn();
+    pub(crate) fn start(on_line: impl FnMut(Value) + Send + 'static) -> Self {
+        Self::run(spawn(), on_line)
+    }
+
+    /// Starts one that keeps its log below `directory`.
+    pub(crate) fn start_on(directory: &Path, on_line: impl FnMut(Value) + Send + 'static) -> Self {
+        Self::run(spawn_with(&[OsStr::new("--data-dir"), directory.as_os_str()]), on_line)
+    }
+
+    fn run(mut child: Child, mut on_line: impl FnMut(Value) + Send + 'static) -> Self {
         let (stdin, stdout, mut stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take().unwrap());
         std::thread::spawn(move || {
-            for line in BufReader::new(stdout.unwrap()).lines() {
+            let mut stdout = BufReader::new(stdout.unwrap());
+            let mut line = String::new();
+            // One that does not end was cut off by a kill.
+            while stdout.read_line(&mut line).is_ok() && line.ends_with('\n') {
                 // A line that is not JSON fails the test, as the replies behind it do not come.
-                on_line(serde_json::from_str(&line.unwrap()).unwrap());
+                on_line(serde_json::from_str(&line).unwrap());
+                line.clear();
             }
         });
         let stderr = std::thread::spawn(move || {

@@ -24,14 +24,23 @@ impl Raft {
         if held <= committed || held < leader.first_of_term {
             return;
         }
-        // The blank entry that opened the term was no proposal, and is not among them.
-        let first_counted = committed.max(leader.first_of_term).next();
-        leader.uncommitted_bytes =
-            leader.uncommitted_bytes.saturating_sub(self.log.bytes_in_memory(first_counted, held));
         self.log.commit_to(held);
+        self.settle_bytes();
         debug!(self.logger, "a quorum holds entry {held} -> commit"; "term" => %self.term);
         self.begin_early_reads();
         self.leave_joint_if_due();
+    }
+
+    /// What is committed, and durable here too, no longer counts against what a leader may hold. Without its own disk
+    /// in the count, a leader that is slower than its followers would pile up what it has yet to write.
+    fn settle_bytes(&mut self) {
+        let settled = self.log.committed().min(self.log.durable());
+        let Role::Leader(leader) = &mut self.role else { return };
+        if settled > leader.settled {
+            let bytes = self.log.bytes_in_memory(leader.settled.next(), settled);
+            leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
+            leader.settled = settled;
+        }
     }
 
     /// The state machine has applied everything up to `index`.
@@ -41,6 +50,13 @@ impl Raft {
             self.overtaken = None;
         }
         self.leave_joint_if_due();
+    }
+
+    /// Whether hearing that more is applied would let it go on.
+    pub(super) fn awaits_applied(&self) -> bool {
+        let applied = self.log.applied();
+        let has_change = self.role.as_leader().is_some_and(|leader| leader.latest_change > applied);
+        has_change || self.log.is_held_back()
     }
 
     /// A leader whose disk no longer answers keeps its followers content by heartbeats, and commits nothing it must
@@ -59,5 +75,6 @@ impl Raft {
         self.count_own_vote(number);
         self.on_vote_written(number);
         self.advance_commit(self.log.durable());
+        self.settle_bytes();
     }
 }

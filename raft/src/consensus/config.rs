@@ -79,8 +79,8 @@ pub struct Config {
     /// always be on its way.
     pub max_inflight_bytes: usize,
 
-    /// How many bytes of entries a leader keeps that are not committed yet; beyond, it refuses proposals.
-    /// Default: 64 MiB.
+    /// How many bytes of entries a leader keeps that are not committed yet, or not durable on its own disk; beyond,
+    /// it refuses proposals. Default: 64 MiB.
     ///
     /// Too small: bursts are refused. Too large: without a quorum, memory fills. At least one entry is
     /// always taken.
@@ -101,6 +101,13 @@ pub struct Config {
     ///
     /// Too small: more turns of the loop. Too large: applying one Ready keeps heartbeats waiting.
     pub max_committed_bytes_per_ready: usize,
+
+    /// How many bytes of committed entries may have been handed out and not be applied yet; beyond, no more are until
+    /// the state machine has caught up. Default: 64 MiB. One Ready's may always be under way.
+    ///
+    /// Matters to a driver that applies on another thread. Too small: the state machine idles between two batches.
+    /// Too large: a state machine that falls behind holds as much in memory.
+    pub max_applying_bytes: usize,
 
     /// How many bytes of applied entries stay in memory for followers that lag a little. Default: 1 MiB.
     ///
@@ -171,6 +178,7 @@ impl Config {
             max_pending_reads: 65_536,
             max_entry_bytes: 8 << 20,
             max_committed_bytes_per_ready: 16 << 20,
+            max_applying_bytes: 64 << 20,
             max_log_bytes_in_memory: 1 << 20,
             snapshot_ticks: 600,
             write_stall_ticks: 50,
@@ -191,6 +199,7 @@ impl Config {
             ("snapshot_ticks", self.snapshot_ticks as usize),
             ("max_inflight_messages", self.max_inflight_messages),
             ("max_entry_bytes", self.max_entry_bytes),
+            ("max_applying_bytes", self.max_applying_bytes),
             ("max_pending_reads", self.max_pending_reads),
         ];
         if let Some((name, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {

@@ -105,6 +105,17 @@ impl Entries {
         self.run.as_ref().and_then(|run| run.latest_change)
     }
 
+    /// Whether the two are the same part of the same run, so that what is known of one holds for the other.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn is_same_run(&self, other: &Self) -> bool {
+        let is_same = match (&self.run, &other.run) {
+            (Some(own), Some(others)) => Arc::ptr_eq(own, others),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        is_same && (self.start, self.end) == (other.start, other.end)
+    }
+
     /// The id of the first entry.
     #[must_use]
     pub fn first_id(&self) -> Option<EntryId> {

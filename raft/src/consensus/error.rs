@@ -97,7 +97,7 @@ pub enum ProposeError {
         /// To whom.
         to: NodeId,
     },
-    /// Too much waits to be committed
+    /// Too much waits to be committed, or to be durable on the leader's own disk
     /// ([`Config::max_uncommitted_bytes`](super::Config::max_uncommitted_bytes)).
     #[error("{uncommitted} bytes wait to be committed: slow down, and see whether a quorum is up")]
     Busy {

@@ -141,6 +141,6 @@ pub use ready::{
 };
 pub use role::RoleKind;
 pub use snapshot_data::{SnapshotData, SnapshotSource};
-pub use status::Status;
+pub use status::{Elections, Status};
 pub use storage::{HardState, InitialState, Snapshot, Storage, StorageError};
 pub use types::{EntryId, LogIndex, NodeId, Term};

@@ -14,6 +14,7 @@ use super::{
     reads::PendingReads,
     ready::{Leadership, Transfer},
     role::{Role, RoleKind},
+    status::Elections,
     storage::{HardState, Storage},
     transfer::PendingTransfer,
     types::{LogIndex, NodeId, Term},
@@ -58,6 +59,7 @@ pub(super) struct Raft {
     pub(super) random: Pcg64Mcg,
     /// Messages that came too late to mean anything.
     pub(super) ignored: u64,
+    pub(super) elections: Elections,
 }
 
 /// Messages that the next Ready will carry.
@@ -106,6 +108,7 @@ impl Raft {
             logger,
             random,
             ignored: 0,
+            elections: Elections::default(),
         };
         raft.restart_election_timer();
         Ok(raft)

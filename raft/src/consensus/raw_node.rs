@@ -254,6 +254,13 @@ impl RawNode {
         self.checked(|raft| raft.on_applied(index));
     }
 
+    /// Whether it waits for [`on_applied`](Self::on_applied): to hand out more, or to go on with a change of membership.
+    /// If not, that may be reported whenever there is time, and the memory of what is applied is let go later.
+    #[must_use]
+    pub fn awaits_applied(&self) -> bool {
+        self.raft.awaits_applied()
+    }
+
     /// This node.
     #[must_use]
     pub fn id(&self) -> NodeId {
@@ -292,6 +299,7 @@ impl RawNode {
             uncommitted_bytes: leader.map_or(0, |leader| leader.uncommitted_bytes),
             pending_reads: raft.pending_reads(),
             ignored: raft.ignored,
+            elections: raft.elections,
         }
     }
 }

@@ -30,6 +30,11 @@ pub enum RoleKind {
     Leader,
 }
 
+impl RoleKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Follower, Self::PreCandidate, Self::Candidate, Self::Leader];
+}
+
 /// What a leader knows.
 pub(super) struct Leader {
     pub(super) progress: ProgressSet,
@@ -44,8 +49,10 @@ pub(super) struct Leader {
     pub(super) latest_change: LogIndex,
     /// The blank entry that opened the term. Entries from here on are of the own term, those before are not.
     pub(super) first_of_term: LogIndex,
-    /// What the own term's entries weigh that are not committed yet.
+    /// What the own term's entries weigh that are not committed yet, or not durable here.
     pub(super) uncommitted_bytes: usize,
+    /// Entries up to here do not count among them any more.
+    pub(super) settled: LogIndex,
     /// Since the last heartbeat.
     pub(super) heartbeat_elapsed: u32,
 }

@@ -29,10 +29,31 @@ pub struct Status {
     pub applied: LogIndex,
     /// If it leads: every other member, as it sees them. Empty otherwise.
     pub progress: Vec<(NodeId, Progress)>,
-    /// If it leads: how many bytes of its entries wait to be committed.
+    /// If it leads: how many bytes of its entries wait to be committed, or to be durable on its own disk.
     pub uncommitted_bytes: usize,
     /// How many reads wait to be confirmed or answered, also those of followers if it leads.
     pub pending_reads: usize,
     /// How many messages came too late to mean anything, since the node was made.
     pub ignored: u64,
+    /// The elections that it stood for, since the node was made.
+    pub elections: Elections,
+}
+
+/// What has become of a node's attempts to be elected, since it was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Elections {
+    /// How often it asked whether it would be elected.
+    pub pre_votes: u64,
+    /// How often it stood for election.
+    pub begun: u64,
+    /// How often it was elected.
+    pub won: u64,
+}
+
+impl Elections {
+    /// How often it was not elected, for a node that now has `role`: a candidate's last election is still open.
+    #[must_use]
+    pub fn lost(&self, role: RoleKind) -> u64 {
+        self.begun - self.won - u64::from(role == RoleKind::Candidate)
+    }
 }

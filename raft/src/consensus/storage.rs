@@ -97,7 +97,7 @@ pub enum StorageError {
     /// The snapshot is still being made.
     #[error("the snapshot is not ready yet: ask again later")]
     SnapshotTemporarilyUnavailable,
-    /// Reading failed. What was acknowledged may be unreadable, so the node must stop.
-    #[error("the log cannot be read: stop this node and check its disk ({0})")]
+    /// Reading or writing failed. What was acknowledged may be unreadable, so the node must stop.
+    #[error("the log cannot be read or written: stop this node and check its disk ({0})")]
     Io(#[from] std::io::Error),
 }

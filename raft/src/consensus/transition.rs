@@ -56,6 +56,7 @@ impl Raft {
     pub(super) fn become_pre_candidate(&mut self) {
         self.leave_role();
         self.role = Role::PreCandidate(Ballot::default());
+        self.elections.pre_votes += 1;
         self.restart_election_timer();
         info!(self.logger, "no leader was heard in term {} -> ask for pre-votes", self.term);
     }
@@ -67,6 +68,7 @@ impl Raft {
         self.vote = Some(self.id);
         let vote_write = self.log.next_write();
         self.role = Role::Candidate(Candidate { ballot: Ballot::default(), vote_write });
+        self.elections.begun += 1;
         self.restart_election_timer();
         info!(self.logger, "stands for election in term {}", self.term);
     }
@@ -89,8 +91,11 @@ impl Raft {
             latest_change: last.index,
             first_of_term: opening.index,
             uncommitted_bytes: 0,
+            // The blank entry is no proposal.
+            settled: opening.index,
             heartbeat_elapsed: 0,
         }));
+        self.elections.won += 1;
         self.settle_transfer();
         self.restart_election_timer();
         info!(self.logger, "a quorum voted for it -> lead term {}", self.term; "last" => %last);

@@ -1,4 +1,9 @@
 //! Changing who belongs to the cluster, on behalf of operators.
+//!
+//! A change is in force when its entry is handed out to be applied, and whoever waits for it is told when the state
+//! machine has come so far: from then on the next change can be proposed.
+
+use std::collections::VecDeque;
 
 use slog::{debug, warn};
 
@@ -17,7 +22,6 @@ use crate::{
     },
     runtime::MembershipError,
     state_machine::StateMachine,
-    storage::StorageWriter,
 };
 
 /// What operators have asked for and what is not decided yet.
@@ -27,13 +31,33 @@ pub(super) struct Administration {
     operation: Option<(MembershipOperation, Completion<Membership>)>,
     pub(super) transfers: Vec<(NodeId, Completion<()>)>,
     limits: Limits,
+    /// What is to be told when the state machine has applied so much.
+    after_apply: VecDeque<(LogIndex, AfterApply)>,
     /// The node is to stop: the last tick in which it tries to hand leadership on.
     pub(super) stop_deadline: Option<u64>,
 }
 
+enum AfterApply {
+    /// What the change of membership at an entry came to, and who waits for that.
+    Change(EntryId, Result<Membership, ChangeError>, Option<Completion<Membership>>),
+    Leadership(Leadership),
+}
+
 impl Administration {
     pub(super) fn new(changes: Waiters<Membership>, limits: Limits) -> Self {
-        Self { changes, operation: None, transfers: Vec::new(), limits, stop_deadline: None }
+        Self {
+            changes,
+            operation: None,
+            transfers: Vec::new(),
+            limits,
+            after_apply: VecDeque::new(),
+            stop_deadline: None,
+        }
+    }
+
+    /// Whether somebody is to be told when more is applied.
+    pub(super) fn awaits_applied(&self) -> bool {
+        !self.after_apply.is_empty()
     }
 
     /// The node stops: tells everybody, each through the end of its [`Completion`].
@@ -41,6 +65,7 @@ impl Administration {
         self.changes.end_all();
         self.operation = None;
         self.transfers.clear();
+        self.after_apply.clear();
     }
 
     /// Does what the operation wants, unless that is a proposal.
@@ -58,7 +83,7 @@ impl Administration {
     }
 }
 
-impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
+impl<S: StateMachine> Driver<S> {
     /// Proposes a change of membership for a client: see
     /// [`Handle::change_membership`](super::Handle::change_membership).
     pub fn change_membership(&mut self, change: &ConfChange, mut completion: Completion<Membership>) {
@@ -121,28 +146,45 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
     }
 
     /// A committed change of membership: puts it in force, in its turn. All nodes find the same.
-    pub(super) fn put_in_force(&mut self, entry: &Entry) -> Option<Result<Membership, ChangeError>> {
+    pub(super) fn put_in_force(&mut self, entry: &Entry, waiter: Option<Completion<Membership>>) {
         let Some(change) = ConfChange::from_data(&entry.data) else {
             warn!(self.logger, "entry {} holds no change of membership -> the membership stays", entry.id);
-            return None;
+            return;
         };
         let result = self.raw.apply_conf_change(&change);
         if let Err(error) = &result {
             warn!(self.logger, "{error} -> the membership stays"; "change" => %entry.id);
         }
-        Some(result)
+        let told = AfterApply::Change(entry.id, result, waiter);
+        self.administration.after_apply.push_back((entry.id.index, told));
     }
 
-    /// An entry was applied; `result` is what a change of membership came to. Tells who waits for it.
-    pub(super) fn on_change_applied(
+    /// An operation belongs to one leader. But what was handed out before that is decided.
+    pub(super) fn note_leadership(&mut self, leadership: Leadership) {
+        let told = AfterApply::Leadership(leadership);
+        self.administration.after_apply.push_back((self.handed_out.index, told));
+        self.settle_administration();
+    }
+
+    /// Tells what the state machine is far enough for.
+    pub(super) fn settle_administration(&mut self) {
+        while self.administration.after_apply.front().is_some_and(|(index, _)| *index <= self.applied)
+            && let Some((_, told)) = self.administration.after_apply.pop_front()
+        {
+            match told {
+                AfterApply::Change(id, result, waiter) => self.on_change_applied(id, &result, waiter),
+                AfterApply::Leadership(leadership) => self.on_leadership_after_apply(leadership),
+            }
+        }
+    }
+
+    fn on_change_applied(
         &mut self,
         id: EntryId,
-        result: Option<&Result<Membership, ChangeError>>,
-        leader: Option<NodeId>,
+        result: &Result<Membership, ChangeError>,
+        waiter: Option<Completion<Membership>>,
     ) {
-        let now = self.counters.ticks;
-        let waiter = self.administration.changes.on_applied(id, leader, now);
-        let Some(result) = result else { return };
+        let (leader, now) = (self.raw.leader(), self.counters.ticks);
         if let Some(completion) = waiter {
             completion.complete(match result {
                 Ok(membership) => Outcome::Applied(membership.clone()),
@@ -154,8 +196,7 @@ impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
         self.administration.settle_operation(next, leader);
     }
 
-    /// After what was committed until then is applied: an operation belongs to one leader.
-    pub(super) fn on_leadership_after_apply(&mut self, leadership: Leadership) {
+    fn on_leadership_after_apply(&mut self, leadership: Leadership) {
         let Some((operation, _)) = &self.administration.operation else { return };
         let next = operation.on_leadership(leadership);
         self.administration.settle_operation(next, leadership.leader);

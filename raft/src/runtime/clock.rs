@@ -1,22 +1,28 @@
-//! Time: the only place in the library that asks for it.
+//! Time: the only place in the runtime that asks for it.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Tells the time to the loop.
-pub(super) trait Clock {
+pub(crate) trait Clock {
     /// How long it is since some fixed moment. Never goes back.
     fn now(&self) -> Duration;
 }
 
 /// The operating system's monotonic clock.
-pub(super) struct SystemClock {
+pub(crate) struct SystemClock {
     start: Instant,
 }
 
 impl SystemClock {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { start: Instant::now() }
     }
+}
+
+/// What the clock on the wall shows. It may be wrong, and go back: nothing but the log's own time is made of it.
+pub(crate) fn milliseconds_since_1970() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Clock for SystemClock {

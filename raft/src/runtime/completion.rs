@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    measurements::{RequestMeasurements, Stopwatch},
     outcome::{Outcome, RefusalReason, UnknownReason},
     ticket::{Slot, Ticket},
 };
@@ -18,6 +19,7 @@ pub struct Completion<T> {
     target: Option<Target<T>>,
     /// The command was handed to the core, so it may take effect.
     is_in_doubt: bool,
+    stopwatch: Option<Stopwatch>,
 }
 
 enum Target<T> {
@@ -29,12 +31,22 @@ impl<T> Completion<T> {
     /// A ticket for the client, and the duty to fill it.
     pub fn ticket() -> (Self, Ticket<T>) {
         let (ticket, slot) = Ticket::new();
-        (Self { target: Some(Target::Ticket(slot)), is_in_doubt: false }, ticket)
+        (Self::new(Target::Ticket(slot)), ticket)
     }
 
     /// The duty to call `callback`. If it panics, that ends the call and nothing else.
     pub fn callback(callback: impl FnOnce(Outcome<T>) + Send + 'static) -> Self {
-        Self { target: Some(Target::Callback(Box::new(callback))), is_in_doubt: false }
+        Self::new(Target::Callback(Box::new(callback)))
+    }
+
+    fn new(target: Target<T>) -> Self {
+        Self { target: Some(target), is_in_doubt: false, stopwatch: None }
+    }
+
+    /// Begins to measure how long it takes until the client is told.
+    pub(super) fn measured_by(mut self, requests: &Arc<RequestMeasurements>) -> Self {
+        self.stopwatch = Some(Stopwatch::start(requests));
+        self
     }
 
     /// Tells the client.
@@ -48,6 +60,9 @@ impl<T> Completion<T> {
     }
 
     fn tell(&mut self, outcome: Outcome<T>) {
+        if let Some(stopwatch) = self.stopwatch.take() {
+            stopwatch.stop(&outcome);
+        }
         match self.target.take() {
             Some(Target::Ticket(slot)) => slot.fill(outcome),
             Some(Target::Callback(callback)) => call(callback, outcome),

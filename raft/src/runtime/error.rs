@@ -50,10 +50,15 @@ pub enum StopReason {
         /// What it said.
         message: Arc<str>,
     },
+    /// It was told to, but a part of it has not ended within [`Options::stop_timeout`](super::Options::stop_timeout). Its
+    /// thread was left behind, with the storage or the state machine that it holds.
+    #[error("stopped, but {0} hangs: end the process before the node is started again")]
+    Hung(Part),
 }
 
-/// A part of a node, to tell whose panic it was.
+/// A part of a node, to tell whose failure it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Part {
     /// The library's own: please report it.
     Core,
@@ -63,6 +68,10 @@ pub enum Part {
     Storage,
     /// The [`Transport`](crate::Transport).
     Transport,
+    /// Making a snapshot: the [`StateMachine`](crate::StateMachine)'s, or saving it.
+    Snapshot,
+    /// The thread that drives all others, or whatever it carries out itself.
+    Loop,
 }
 
 impl StopReason {
@@ -90,6 +99,8 @@ impl fmt::Display for Part {
             Self::StateMachine => "the state machine",
             Self::Storage => "storage",
             Self::Transport => "the transport",
+            Self::Snapshot => "the making of a snapshot",
+            Self::Loop => "its own thread",
         })
     }
 }

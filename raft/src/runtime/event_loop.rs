@@ -1,22 +1,32 @@
 //! The loop: waits, and passes what comes to the [`Driver`]. All it decides is in which order.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crossbeam_channel::{Select, Sender};
 
 use super::{
+    applier::Clients,
+    apply_reports::ApplyReports,
+    cancellation::Cancellation,
     clock::{Clock, Ticker},
     compaction::{SnapshotMade, SnapshotTask},
     driver::Driver,
-    error::StopReason,
+    error::{Part, StopReason},
     mailbox::{Control, Gate, Mailbox, PeerEvent, Request, Shared},
     options::Options,
+    port::{ApplyPort, Port, WritePort},
+    thread::Thread,
 };
 use crate::{state_machine::StateMachine, storage::StorageWriter, transport::Transport};
 
 /// All that one node's thread holds.
 pub(super) struct EventLoop<S: StateMachine, W: StorageWriter, C> {
-    pub(super) driver: Driver<S, W>,
+    pub(super) driver: Driver<S>,
+    pub(super) writer: WritePort<W>,
+    pub(super) applier: ApplyPort<S>,
+    pub(super) reports: Arc<ApplyReports>,
+    /// Whom the applier has in hand.
+    pub(super) clients: Clients<S>,
     pub(super) transport: Box<dyn Transport>,
     pub(super) gate: Arc<Gate<S>>,
     pub(super) shared: Arc<Shared>,
@@ -25,8 +35,11 @@ pub(super) struct EventLoop<S: StateMachine, W: StorageWriter, C> {
     pub(super) clock: C,
     pub(super) options: Options,
     pub(super) name: String,
-    pub(super) snapshot_thread: Option<thread::JoinHandle<()>>,
+    pub(super) snapshot_thread: Option<(Thread, Cancellation)>,
 }
+
+/// More than a batch needs to go through; only a long log that is applied anew at start has more.
+const READYS_PER_TURN: usize = 16;
 
 impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
     /// Turns until the node is told to stop, or must.
@@ -55,9 +68,11 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
     ) -> Result<(), StopReason> {
         // Whether it was a message or the time that ended the wait is seen below.
         let _ready = incoming.ready_timeout(patience);
+        let begin = self.clock.now();
         for control in mailbox.control.try_iter() {
             self.on_control(control)?;
         }
+        self.hear_applier();
         for event in mailbox.peers.try_iter().take(self.options.max_messages_per_turn) {
             self.on_peer_event(event)?;
         }
@@ -72,14 +87,69 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         }
         // Once more, for requests that came in a pause since then: the lease is looked at only after this.
         self.expire_lease_if_paused(ticker, self.clock.now());
-        let has_new_leader = self.driver.run(&mut *self.transport)?;
+        let has_new_leader = self.drive()?;
+        self.hear_applier();
         if let Some(task) = self.driver.take_snapshot_task() {
             self.make_snapshot(task);
         }
         if is_tick || has_new_leader {
             self.shared.publish(self.driver.status());
         }
+        self.shared.measurements.on_turn(self.clock.now().saturating_sub(begin));
         if self.driver.may_stop() { Err(StopReason::Requested) } else { Ok(()) }
+    }
+
+    /// Does what the node wants done, so much at most that peers are not kept waiting. Whether the leader has changed.
+    fn drive(&mut self) -> Result<bool, StopReason> {
+        let mut has_new_leader = false;
+        for _ in 0..READYS_PER_TURN {
+            has_new_leader |= self.driver.run(&mut *self.transport)?;
+            self.write()?;
+            self.apply()?;
+            if !self.driver.has_work() {
+                break;
+            }
+        }
+        Ok(has_new_leader)
+    }
+
+    fn write(&mut self) -> Result<(), StopReason> {
+        let jobs = self.driver.take_write_jobs();
+        if jobs.len() == 0 {
+            return Ok(());
+        }
+        match &mut self.writer {
+            Port::InLine(writer) => {
+                let report = self.shared.measurements.write(writer, jobs)?;
+                self.driver.on_written(report, &mut *self.transport)
+            }
+            Port::Thread(worker) => {
+                worker.send(jobs);
+                Ok(())
+            }
+        }
+    }
+
+    fn apply(&mut self) -> Result<(), StopReason> {
+        let jobs = self.driver.take_apply_jobs();
+        if jobs.len() == 0 {
+            return Ok(());
+        }
+        match &mut self.applier {
+            Port::InLine(applier) => {
+                let report = self.shared.measurements.apply(applier, jobs)?;
+                self.driver.on_applied(report);
+            }
+            Port::Thread(worker) => worker.send(jobs),
+        }
+        Ok(())
+    }
+
+    /// Takes up what the applier's thread has done. It wakes the loop for what it does later, if that is awaited.
+    fn hear_applier(&mut self) {
+        while let Some(report) = self.reports.take(self.driver.awaits_applied()) {
+            self.driver.on_applied(report);
+        }
     }
 
     fn expire_lease_if_paused(&mut self, ticker: &Ticker, now: Duration) {
@@ -104,6 +174,10 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
     fn on_control(&mut self, control: Control) -> Result<(), StopReason> {
         match control {
             Control::Campaign => self.driver.campaign(),
+            Control::Written(report) => self.driver.on_written(report?, &mut *self.transport)?,
+            // It is taken up below, also when nobody was woken for it.
+            Control::Applied => {}
+            Control::ApplierFailed(reason) => return Err(reason),
             Control::SnapshotMade(made) => self.driver.on_snapshot_made(made),
             Control::HandOverAndStop => {
                 self.driver.begin_stop();
@@ -125,35 +199,43 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         Ok(())
     }
 
-    /// Makes the snapshot on a thread of its own. One at a time, so the one before has ended.
+    /// Makes the snapshot on a thread of its own. One at a time, so the one before has nothing more to do.
     fn make_snapshot(&mut self, task: SnapshotTask) {
-        self.join_snapshot_thread();
-        let to_control = self.to_control.clone();
+        let (to_control, cancellation) = (self.to_control.clone(), task.cancellation());
         let make = move || {
             // A node that has stopped needs no snapshot.
             let _stopped = to_control.send(Control::SnapshotMade(task.run()));
         };
-        match thread::Builder::new().name(format!("{}-snapshot", self.name)).spawn(make) {
-            Ok(thread) => self.snapshot_thread = Some(thread),
+        match Thread::spawn(format!("{}-snapshot", self.name), make) {
+            Ok(thread) => self.snapshot_thread = Some((thread, cancellation)),
             Err(error) => self.driver.on_snapshot_made(SnapshotMade::failed(error.to_string())),
         }
     }
 
-    fn join_snapshot_thread(&mut self) {
-        if let Some(thread) = self.snapshot_thread.take() {
-            // It catches panics itself.
-            let _caught = thread.join();
-        }
-    }
-
     /// The end, whatever it was that ended [`run`](Self::run): sees to it that nobody goes on waiting.
-    pub(super) fn close(&mut self, reason: StopReason, mailbox: &Mailbox<S>) {
+    pub(super) fn close(mut self, reason: StopReason, mailbox: &Mailbox<S>) {
         // First the reason, so that whoever is told can ask for it.
         self.shared.note_stopped(reason);
         self.gate.close();
         self.driver.stop();
         mailbox.discard();
-        self.join_snapshot_thread();
+        if let Some((_, cancellation)) = &self.snapshot_thread {
+            cancellation.cancel();
+        }
+        // Those whose commands are being applied are told of that, if it does not take too long.
+        let deadline = self.clock.now().saturating_add(self.options.stop_timeout);
+        let time_left = || deadline.saturating_sub(self.clock.now());
+        let (writer, applier) = (self.writer.close(), self.applier.close());
+        if !applier.is_none_or(|applier| applier.join(time_left())) {
+            self.shared.note_hung(Part::StateMachine);
+            self.clients.give_up();
+        }
+        if !writer.is_none_or(|writer| writer.join(time_left())) {
+            self.shared.note_hung(Part::Storage);
+        }
+        if !self.snapshot_thread.is_none_or(|(thread, _)| thread.join(time_left())) {
+            self.shared.note_hung(Part::Snapshot);
+        }
     }
 }
 

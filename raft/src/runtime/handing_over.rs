@@ -10,10 +10,9 @@ use super::{
 use crate::{
     consensus::{NodeId, RoleKind, Transfer, TransferError, TransferOutcome},
     state_machine::StateMachine,
-    storage::StorageWriter,
 };
 
-impl<S: StateMachine, W: StorageWriter> Driver<S, W> {
+impl<S: StateMachine> Driver<S> {
     /// Hands leadership over to `to` for a client: see
     /// [`Handle::transfer_leader`](super::Handle::transfer_leader).
     pub fn transfer_leader(&mut self, to: NodeId, mut completion: Completion<()>) {

@@ -11,7 +11,7 @@ use crossbeam_channel::TrySendError;
 use super::{
     completion::Completion,
     consistency::Consistency,
-    error::StopReason,
+    error::{Part, StopReason},
     mailbox::{Control, PeerEvent, Request, Senders},
     membership_goal::MembershipGoal,
     outcome::{Outcome, RefusalReason},
@@ -20,13 +20,14 @@ use super::{
 };
 use crate::{
     consensus::{ConfChange, Envelope, Membership, NodeId},
+    metrics::{MetricSource, Metrics, Page},
     state_machine::StateMachine,
     transport::Inbox,
 };
 
 /// A running node, for whoever has something to ask of it. Clones are handles on the same node.
 ///
-/// No method waits for the node's loop. Callbacks run on the node's own thread, so they must be short and must
+/// No method waits for the node's loop. Callbacks run on the node's own threads, so they must be short and must
 /// not wait; where the answer is known at once, as when the node has stopped, they run on the caller's.
 pub struct Handle<S: StateMachine> {
     senders: Arc<Senders<S>>,
@@ -43,7 +44,7 @@ impl<S: StateMachine> Handle<S> {
     /// they were proposed, as far as they are applied at all and the leader stays the same.
     pub fn propose(&self, command: impl Into<Bytes>) -> Ticket<S::Response> {
         let (completion, ticket) = Completion::ticket();
-        self.request(Request::Propose { command: command.into(), completion });
+        self.propose_for(command.into(), completion);
         ticket
     }
 
@@ -54,7 +55,7 @@ impl<S: StateMachine> Handle<S> {
         callback: impl FnOnce(Outcome<S::Response>) + Send + 'static,
     ) {
         let completion = Completion::callback(callback);
-        self.request(Request::Propose { command: command.into(), completion });
+        self.propose_for(command.into(), completion);
     }
 
     /// Asks the state machine. Linearizable: the answer knows every command whose outcome was known anywhere
@@ -64,20 +65,20 @@ impl<S: StateMachine> Handle<S> {
     /// [`Options::read_timeout_ticks`](super::Options::read_timeout_ticks).
     pub fn query(&self, query: S::Query) -> Ticket<S::Answer> {
         let (completion, ticket) = Completion::ticket();
-        self.request(Request::Query { query, consistency: Consistency::Linearizable, completion });
+        self.query_for(query, Consistency::Linearizable, completion);
         ticket
     }
 
     /// As [`query`](Self::query), with a callback for the outcome. It is called once, whatever happens.
     pub fn query_with(&self, query: S::Query, callback: impl FnOnce(Outcome<S::Answer>) + Send + 'static) {
         let completion = Completion::callback(callback);
-        self.request(Request::Query { query, consistency: Consistency::Linearizable, completion });
+        self.query_for(query, Consistency::Linearizable, completion);
     }
 
     /// Asks the state machine, and says how current the answer must be: see [`Consistency`].
     pub fn query_at(&self, query: S::Query, consistency: Consistency) -> Ticket<S::Answer> {
         let (completion, ticket) = Completion::ticket();
-        self.request(Request::Query { query, consistency, completion });
+        self.query_for(query, consistency, completion);
         ticket
     }
 
@@ -152,6 +153,16 @@ impl<S: StateMachine> Handle<S> {
         ticket
     }
 
+    fn propose_for(&self, command: Bytes, completion: Completion<S::Response>) {
+        let completion = completion.measured_by(&self.senders.shared.measurements.commands);
+        self.request(Request::Propose { command, completion });
+    }
+
+    fn query_for(&self, query: S::Query, consistency: Consistency, completion: Completion<S::Answer>) {
+        let completion = completion.measured_by(&self.senders.shared.measurements.queries);
+        self.request(Request::Query { query, consistency, completion });
+    }
+
     fn request(&self, request: Request<S>) {
         let (request, reason) = match self.senders.requests.send(request) {
             Ok(()) => return,
@@ -206,10 +217,28 @@ impl<S: StateMachine> Handle<S> {
         status
     }
 
+    /// All that the node measures, to be rendered for Prometheus; and the place to add what others measure.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let shared = &self.senders.shared;
+        Metrics::new(shared.id(), Arc::new(self.clone()), Arc::clone(&shared.metric_sources))
+    }
+
     /// Why the node has stopped; `None` while it runs.
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
         self.senders.shared.stop_reason()
+    }
+
+    pub(super) fn hung(&self) -> Option<Part> {
+        self.senders.shared.hung()
+    }
+
+    /// The node did not stop in time: nobody shall wait for it any more.
+    pub(super) fn give_up(&self, part: Part) {
+        self.senders.shared.note_hung(part);
+        self.senders.shared.note_stopped(StopReason::Hung(part));
+        self.senders.requests.close();
     }
 
     pub(super) fn tell(&self, control: Control) {
@@ -229,6 +258,13 @@ impl<S: StateMachine> Inbox for Handle<S> {
 
     fn report_snapshot(&self, node: NodeId, arrived: bool) {
         Self::report_snapshot(self, node, arrived);
+    }
+}
+
+impl<S: StateMachine> MetricSource for Handle<S> {
+    fn describe(&self, page: &mut Page<'_>) {
+        self.status().describe(page);
+        self.senders.shared.measurements.describe(page);
     }
 }
 

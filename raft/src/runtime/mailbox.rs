@@ -13,7 +13,9 @@ use super::{
     compaction::SnapshotMade,
     completion::Completion,
     consistency::Consistency,
-    error::StopReason,
+    error::{Part, StopReason},
+    jobs::WriteReport,
+    measurements::Measurements,
     membership_goal::MembershipGoal,
     options::Options,
     outcome::{Outcome, RefusalReason},
@@ -21,6 +23,7 @@ use super::{
 };
 use crate::{
     consensus::{ConfChange, Envelope, Membership, NodeId},
+    metrics::AddedSources,
     state_machine::StateMachine,
 };
 
@@ -57,6 +60,10 @@ impl<S: StateMachine> Request<S> {
 /// What must not be lost, and is rare.
 pub(super) enum Control {
     Campaign,
+    Written(Result<WriteReport, StopReason>),
+    /// There is something among the [`ApplyReports`](super::apply_reports::ApplyReports).
+    Applied,
+    ApplierFailed(StopReason),
     SnapshotMade(SnapshotMade),
     /// Hand leadership on first, if there is one.
     HandOverAndStop,
@@ -91,6 +98,11 @@ pub(super) struct Shared {
     /// As the loop last published it.
     status: Mutex<NodeStatus>,
     stopped: OnceLock<StopReason>,
+    /// A part that had not ended when it was given up.
+    hung: OnceLock<Part>,
+    pub(super) measurements: Arc<Measurements>,
+    /// Of what others measure.
+    pub(super) metric_sources: Arc<AddedSources>,
     pub(super) messages_dropped: AtomicU64,
     pub(super) requests_refused: AtomicU64,
 }
@@ -104,6 +116,9 @@ pub(super) fn channels<S: StateMachine>(options: &Options, status: NodeStatus) -
     let shared = Shared {
         status: Mutex::new(status),
         stopped: OnceLock::new(),
+        hung: OnceLock::new(),
+        measurements: Arc::new(Measurements::new()),
+        metric_sources: Arc::default(),
         messages_dropped: AtomicU64::new(0),
         requests_refused: AtomicU64::new(0),
     };
@@ -144,6 +159,11 @@ impl Shared {
         *self.status.lock() = status;
     }
 
+    /// Which node it is.
+    pub(super) fn id(&self) -> NodeId {
+        self.status.lock().core.id
+    }
+
     /// Who leads, as last published, for a client that is refused.
     pub(super) fn leader_to_ask(&self, reason: RefusalReason) -> Option<NodeId> {
         let core = &self.status.lock().core;
@@ -163,6 +183,15 @@ impl Shared {
     /// Notes why the node has stopped. The first reason stays.
     pub(super) fn note_stopped(&self, reason: StopReason) {
         self.stopped.get_or_init(|| reason);
+    }
+
+    /// Notes which part was left behind. The first stays.
+    pub(super) fn note_hung(&self, part: Part) {
+        self.hung.get_or_init(|| part);
+    }
+
+    pub(super) fn hung(&self) -> Option<Part> {
+        self.hung.get().copied()
     }
 
     pub(super) fn stop_reason(&self) -> Option<StopReason> {

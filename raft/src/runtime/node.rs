@@ -5,33 +5,45 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use slog::{Logger, error, info, o};
 
 use super::{
+    apply_reports::ApplyReports,
     clock::{Clock, SystemClock},
     driver::Driver,
-    error::{StartError, StopReason},
+    error::{Part, StartError, StopReason},
     event_loop::EventLoop,
     handle::Handle,
     mailbox::{Control, Mailbox, channels},
     options::Options,
+    port::{ApplyPort, WritePort},
+    thread::Thread,
 };
 use crate::{consensus::Config, state_machine::StateMachine, storage::StorageWriter, transport::Transport};
 
-/// A running node: one thread that drives a [`RawNode`](crate::RawNode), its storage, its transport and its
-/// state machine. [Stopped](Self::stop) when it is dropped.
+/// A running node: a [`RawNode`](crate::RawNode) with its storage, its transport and its state machine, and the threads
+/// that drive them. [Stopped](Self::stop) when it is dropped.
+///
+/// For node 1, `quorate-n1` is the thread of the loop; `quorate-n1-writer` writes, if the storage
+/// [waits for a device](StorageWriter::waits_for_device); `quorate-n1-applier` applies, if that is not to be
+/// [in line](Options::apply_in_line); and `quorate-n1-snapshot` comes and goes with each snapshot. If one of them
+/// panics, the node stops, and says whose fault it was.
 pub struct Node<S: StateMachine> {
     handle: Handle<S>,
-    thread: Option<thread::JoinHandle<()>>,
+    thread: Option<Thread>,
+    /// Those on which clients' callbacks run.
+    own_threads: Vec<thread::ThreadId>,
+    /// How long its thread may take to end.
+    patience: Duration,
 }
 
 impl<S: StateMachine> Node<S> {
     /// Starts a node as `storage` left it.
     ///
-    /// Its thread is named `quorate-n1`, for node 1. Peers' messages must be given to its
-    /// [`Handle`]; until the transport does so it is alone.
+    /// Peers' messages must be given to its [`Handle`]; until the transport does so it is alone.
     ///
     /// # Errors
     /// [`StartError`] if it cannot run like this; then no thread was started.
@@ -52,10 +64,33 @@ impl<S: StateMachine> Node<S> {
     ) -> Result<Self, StartError> {
         let name = format!("quorate-{}", config.id);
         let logger = logger.new(o!("node" => config.id.to_string()));
-        let driver = Driver::new(config, options.clone(), state_machine, storage, logger.clone())?;
+        let (driver, writer, applier) =
+            Driver::open(config, options.clone(), state_machine, storage, logger.clone())?;
         let (senders, mailbox) = channels(&options, driver.status());
+        let (to_loop, clients) = (&senders.control, applier.clients());
+        let measurements = &senders.shared.measurements;
+        let writer = WritePort::start(writer, &name, Arc::clone(measurements), to_loop.clone())
+            .map_err(StartError::Thread)?;
+        let reports = Arc::new(ApplyReports::default());
+        let applier = ApplyPort::start(
+            applier,
+            options.apply_in_line,
+            &name,
+            Arc::clone(measurements),
+            Arc::clone(&reports),
+            to_loop.clone(),
+        )
+        .map_err(StartError::Thread)?;
+        let mut own_threads: Vec<_> = applier.thread_id().into_iter().collect();
+        // It waits itself for the others, for as long.
+        let hand_over = options.tick.saturating_mul(options.hand_over_ticks);
+        let patience = hand_over.saturating_add(options.stop_timeout.saturating_mul(2));
         let event_loop = EventLoop {
             driver,
+            writer,
+            applier,
+            reports,
+            clients,
             transport: Box::new(transport),
             gate: Arc::clone(&senders.requests),
             shared: Arc::clone(&senders.shared),
@@ -66,8 +101,9 @@ impl<S: StateMachine> Node<S> {
             snapshot_thread: None,
         };
         let body = move || supervise(event_loop, &mailbox, &logger);
-        let thread = thread::Builder::new().name(name).spawn(body).map_err(StartError::Thread)?;
-        Ok(Self { handle: Handle::new(senders), thread: Some(thread) })
+        let thread = Thread::spawn(name, body).map_err(StartError::Thread)?;
+        own_threads.push(thread.id());
+        Ok(Self { handle: Handle::new(senders), thread: Some(thread), own_threads, patience })
     }
 
     /// A handle, for clients and for the transport.
@@ -76,28 +112,33 @@ impl<S: StateMachine> Node<S> {
         self.handle.clone()
     }
 
-    /// Stops the node and waits until its threads have ended: every client that waited was told, and storage
-    /// and transport are dropped.
+    /// Stops the node and waits until its threads have ended: what was handed out to be written and applied is, every
+    /// client that waited was told, and storage and transport are dropped.
     ///
     /// A leader hands leadership on first, so that the others need not miss it to elect another; it takes
     /// [`Options::hand_over_ticks`] at most. One that is dropped does not.
     ///
     /// # Errors
-    /// [`StopReason`] if it had stopped before, by itself.
+    /// [`StopReason`] if it had stopped before, by itself; or if one of its threads
+    /// [did not end](StopReason::Hung) within [`Options::stop_timeout`].
     pub fn stop(mut self) -> Result<(), StopReason> {
         self.join(Control::HandOverAndStop);
-        match self.handle.stop_reason() {
-            None | Some(StopReason::Requested) => Ok(()),
-            Some(reason) => Err(reason),
+        match (self.handle.stop_reason(), self.handle.hung()) {
+            (None | Some(StopReason::Requested), None) => Ok(()),
+            (None | Some(StopReason::Requested), Some(part)) => Err(StopReason::Hung(part)),
+            (Some(reason), _) => Err(reason),
         }
     }
 
     fn join(&mut self, how: Control) {
         let Some(thread) = self.thread.take() else { return };
         self.handle.tell(how);
-        // A callback on the node's own thread cannot wait for itself.
-        if thread.thread().id() != thread::current().id() {
-            let _supervised = thread.join();
+        // A callback on one of the node's own threads cannot wait for itself.
+        if self.own_threads.contains(&thread::current().id()) {
+            return;
+        }
+        if !thread.join(self.patience) {
+            self.handle.give_up(Part::Loop);
         }
     }
 }
@@ -121,12 +162,14 @@ fn supervise<S: StateMachine, W: StorageWriter, C: Clock>(
     logger: &Logger,
 ) {
     let end = catch_unwind(AssertUnwindSafe(|| event_loop.run(mailbox)));
-    let reason = end.unwrap_or_else(|payload| StopReason::panicked(event_loop.driver.running, &*payload));
+    // The other parts' panics are caught where they are called.
+    let reason = end.unwrap_or_else(|payload| StopReason::panicked(Part::Core, &*payload));
     match &reason {
         StopReason::Requested => info!(logger, "{reason}"),
-        StopReason::Storage(_) | StopReason::Restore(_) | StopReason::Panicked { .. } => {
-            error!(logger, "{reason}");
-        }
+        StopReason::Storage(_)
+        | StopReason::Restore(_)
+        | StopReason::Panicked { .. }
+        | StopReason::Hung(_) => error!(logger, "{reason}"),
     }
     event_loop.close(reason, mailbox);
 }

@@ -62,6 +62,22 @@ pub struct Options {
     /// that it is gone only after an election timeout. Too large: nothing worse than that.
     pub hand_over_ticks: u32,
 
+    /// Apply on the node's own thread, between messages and ticks. If not, the state machine has a thread of its own,
+    /// `quorate-n1-applier`. Default: true.
+    ///
+    /// In line, a command's response comes one waking of a thread sooner. But a state machine that takes long makes
+    /// heartbeats late, and one that hangs takes the node with it, and whoever waits. One that waits for a disk, or needs
+    /// more than a tick for a batch, should not be in line.
+    pub apply_in_line: bool,
+
+    /// How long a node that [stops](super::Node::stop) waits for each of its threads to end the work that it has, and
+    /// then for itself. Default: 10 s. Whoever waits for that work is told that nobody knows, and the thread that hangs
+    /// is left behind.
+    ///
+    /// Too small: a write or a batch that is only slow is given up, and the storage may still be in use when `stop`
+    /// returns. Too large: a disk that hangs keeps a process from ending.
+    pub stop_timeout: Duration,
+
     /// In how many rounds a node that is to become a voter must have caught up. A round sends what the log held at
     /// its begin; the last is the one that takes less than an election timeout. Default: 10.
     ///
@@ -99,6 +115,8 @@ impl Default for Options {
             unknown_after_ticks: 100,
             read_timeout_ticks: 100,
             hand_over_ticks: 20,
+            apply_in_line: true,
+            stop_timeout: Duration::from_secs(10),
             catch_up_rounds: 10,
             catch_up_ticks: 12_000,
             compact_after_bytes: 64 << 20,

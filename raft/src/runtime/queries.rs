@@ -1,7 +1,7 @@
 //! Clients that wait for answers of the state machine (thesis §6.4).
 //!
 //! A query that must know all goes through three places: *unasked*, until a read index is asked for; *asked*, until it comes; and
-//! *answerable*, until the state machine has applied that much. From any of them it can run out of time; from
+//! *answerable*, until that much was handed out to the state machine. From any of them it can run out of time; from
 //! *asked* it goes back when its read was lost, for reads change nothing and can be asked again. One that need not
 //! know all is *answerable* at once.
 
@@ -106,20 +106,20 @@ impl<S: StateMachine> Queries<S> {
         }
     }
 
-    /// Answers what can be answered by a state machine that has applied everything up to `applied`.
-    pub(super) fn answer(&mut self, applied: LogIndex, state_machine: &S) {
+    /// Those that a state machine can answer that has applied everything up to `handed_out`.
+    pub(super) fn take_answerable(&mut self, handed_out: LogIndex) -> Vec<(S::Query, Completion<S::Answer>)> {
+        let mut taken = Vec::new();
         let mut position = 0;
         while let Some((index, _)) = self.answerable.get(position) {
-            if *index > applied {
+            if *index > handed_out {
                 position += 1;
                 continue;
             }
             let (_, queries) = self.answerable.swap_remove(position);
             self.len -= queries.len();
-            for Query { query, completion, .. } in queries {
-                completion.complete(Outcome::Applied(state_machine.query(query)));
-            }
+            taken.extend(queries.into_iter().map(|query| (query.query, query.completion)));
         }
+        taken
     }
 
     /// Refuses those that are too late.

@@ -19,6 +19,10 @@ pub struct NodeStatus {
     pub waiting_proposals: usize,
     /// Queries that wait for their answer; at most a tick old.
     pub waiting_queries: usize,
+    /// Readys whose write is under way; at most a tick old.
+    pub readys_being_written: usize,
+    /// Log entries that were handed to the state machine and that it has not applied yet; at most a tick old.
+    pub entries_being_applied: u64,
     /// What has happened since the node was started; at most a tick old.
     pub counters: Counters,
     /// Why the node has stopped, if it has.
@@ -31,8 +35,18 @@ pub struct NodeStatus {
 pub struct Counters {
     /// Ticks of the clock.
     pub ticks: u64,
-    /// Readys carried out.
+    /// Readys of the core.
     pub readys: u64,
+    /// Of these, those that had something to write, and it is written.
+    pub readys_written: u64,
+    /// Log entries written.
+    pub entries_written: u64,
+    /// How often storage was told to make durable what it had been given.
+    pub syncs: u64,
+    /// Batches of entries applied.
+    pub batches_applied: u64,
+    /// How often a leader became known: another than before, or after there was none.
+    pub leader_changes: u64,
     /// Messages of peers taken up.
     pub messages: u64,
     /// Messages that no correct peer sends: two nodes share an id, or an address is wrong.
@@ -69,7 +83,15 @@ impl fmt::Display for NodeStatus {
         let (requests, messages) = (self.queued_requests, self.queued_messages);
         writeln!(f, "  queued: {requests} requests, {messages} messages")?;
         let (proposals, queries) = (self.waiting_proposals, self.waiting_queries);
-        write!(f, "  waiting: {proposals} proposals, {queries} queries")?;
+        writeln!(f, "  waiting: {proposals} proposals, {queries} queries")?;
+        let Counters { entries_written, syncs, entries_applied, batches_applied, .. } = self.counters;
+        let writing = self.readys_being_written;
+        writeln!(f, "  writing: {writing} now; {entries_written} entries in {syncs} syncs so far")?;
+        let applying = self.entries_being_applied;
+        write!(
+            f,
+            "  applying: {applying} now; {entries_applied} entries in {batches_applied} batches so far"
+        )?;
         match &self.stopped {
             Some(reason) => write!(f, "\n  {reason}"),
             None => Ok(()),

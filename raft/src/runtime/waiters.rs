@@ -16,10 +16,10 @@ pub(super) struct Waiters<T> {
     /// In the order of their indexes.
     in_log: VecDeque<Waiter<T>>,
     forwarded: BTreeMap<ForwardId, Completion<T>>,
-    /// The last entry that was applied here, or is in the snapshot that was restored.
-    applied: EntryId,
+    /// The last entry that was handed out as committed, or is in the snapshot that was.
+    committed: EntryId,
     /// The tick in which it was.
-    applied_at: u64,
+    committed_at: u64,
 }
 
 struct Waiter<T> {
@@ -31,11 +31,11 @@ struct Waiter<T> {
     lost_at: Option<u64>,
 }
 
-/// What the log up to an applied entry says of another entry.
+/// What the log up to a committed entry says of another entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verdict {
-    /// It is the applied entry.
-    Applied,
+    /// It is the committed entry.
+    Committed,
     /// It is not in the log, and never will be.
     Overwritten,
     /// It was passed without being seen.
@@ -45,18 +45,17 @@ enum Verdict {
 }
 
 impl Verdict {
-    /// What having applied `applied` says of `id`.
+    /// What it says of `id` that `committed` is committed.
     ///
-    /// An applied entry is committed, so nothing else is ever applied at its index, on any node (§5.4.3, State
-    /// Machine Safety); and every leader to come has the log up to there (§5.4, Leader Completeness). Terms
+    /// Nothing else is ever committed at its index, on any node (§5.4.3, State Machine Safety); and every leader to come has the log up to there (§5.4, Leader Completeness). Terms
     /// never go down along a log, so no entry of an older term can follow it, nor one of a newer term precede
     /// it. And an entry stands at no other index than its own: nobody else proposes its command once more.
-    fn of(id: EntryId, applied: EntryId) -> Self {
-        if id == applied {
-            return Self::Applied;
+    fn of(id: EntryId, committed: EntryId) -> Self {
+        if id == committed {
+            return Self::Committed;
         }
-        let fits_before = id.index < applied.index && id.term <= applied.term;
-        let fits_after = id.index > applied.index && id.term >= applied.term;
+        let fits_before = id.index < committed.index && id.term <= committed.term;
+        let fits_after = id.index > committed.index && id.term >= committed.term;
         match (fits_before, fits_after) {
             (true, _) => Self::Passed,
             (_, true) => Self::Open,
@@ -66,8 +65,8 @@ impl Verdict {
 }
 
 impl<T> Waiters<T> {
-    pub(super) fn new(applied: EntryId) -> Self {
-        Self { in_log: VecDeque::new(), forwarded: BTreeMap::new(), applied, applied_at: 0 }
+    pub(super) fn new(committed: EntryId) -> Self {
+        Self { in_log: VecDeque::new(), forwarded: BTreeMap::new(), committed, committed_at: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -76,8 +75,8 @@ impl<T> Waiters<T> {
 
     /// Waits for the entry `id`, which is in the log.
     pub(super) fn wait_for_entry(&mut self, id: EntryId, completion: Completion<T>, now: u64) {
-        if Verdict::of(id, self.applied) != Verdict::Open {
-            return end_passed(id, self.applied, completion, None);
+        if Verdict::of(id, self.committed) != Verdict::Open {
+            return end_passed(id, self.committed, completion, None);
         }
         let waiter = Waiter { id, completion, since: now, lost_at: None };
         // Nearly always the last; not if the tail of the log was replaced.
@@ -104,20 +103,20 @@ impl<T> Waiters<T> {
         }
     }
 
-    /// The entry `id` was applied. Who waits for it is returned, to be given the response; those whose
+    /// The entry `id` is committed, and about to be applied. Who waits for it is returned, to be given the response; those whose
     /// commands it has displaced are told.
-    pub(super) fn on_applied(
+    pub(super) fn on_committed(
         &mut self,
         id: EntryId,
         leader: Option<NodeId>,
         now: u64,
     ) -> Option<Completion<T>> {
-        let is_new_term = id.term > self.applied.term;
-        (self.applied, self.applied_at) = (id, now);
+        let is_new_term = id.term > self.committed.term;
+        (self.committed, self.committed_at) = (id, now);
         let mut own = None;
         while let Some(waiter) = self.in_log.pop_front() {
             match Verdict::of(waiter.id, id) {
-                Verdict::Applied => own = Some(waiter.completion),
+                Verdict::Committed => own = Some(waiter.completion),
                 Verdict::Overwritten | Verdict::Passed => {
                     end_passed(waiter.id, id, waiter.completion, leader);
                 }
@@ -136,18 +135,18 @@ impl<T> Waiters<T> {
 
     /// The state machine was restored from a snapshot up to `last`.
     pub(super) fn on_restored(&mut self, last: EntryId, leader: Option<NodeId>, now: u64) {
-        (self.applied, self.applied_at) = (last, now);
+        (self.committed, self.committed_at) = (last, now);
         self.end_overwritten(leader);
     }
 
     /// Ends all that are not open any more.
     fn end_overwritten(&mut self, leader: Option<NodeId>) {
-        let applied = self.applied;
+        let committed = self.committed;
         for waiter in std::mem::take(&mut self.in_log) {
-            if Verdict::of(waiter.id, applied) == Verdict::Open {
+            if Verdict::of(waiter.id, committed) == Verdict::Open {
                 self.in_log.push_back(waiter);
             } else {
-                end_passed(waiter.id, applied, waiter.completion, leader);
+                end_passed(waiter.id, committed, waiter.completion, leader);
             }
         }
     }
@@ -161,11 +160,11 @@ impl<T> Waiters<T> {
     }
 
     /// Ends those who have waited too long: `patience` ticks since their leader lost office, or since anything
-    /// was applied.
+    /// was committed.
     pub(super) fn on_tick(&mut self, now: u64, patience: u64) {
-        let applied_at = self.applied_at;
+        let committed_at = self.committed_at;
         let has_expired = |waiter: &Waiter<T>| {
-            let begin = waiter.lost_at.unwrap_or(applied_at).max(waiter.since);
+            let begin = waiter.lost_at.unwrap_or(committed_at).max(waiter.since);
             now.saturating_sub(begin) > patience
         };
         if !self.in_log.iter().any(has_expired) {
@@ -187,11 +186,11 @@ impl<T> Waiters<T> {
     }
 }
 
-/// Tells a client whose entry was passed, not applied before its eyes.
-fn end_passed<T>(id: EntryId, applied: EntryId, completion: Completion<T>, leader: Option<NodeId>) {
-    completion.complete(match Verdict::of(id, applied) {
+/// Tells a client whose entry was passed, not committed before its eyes.
+fn end_passed<T>(id: EntryId, committed: EntryId, completion: Completion<T>, leader: Option<NodeId>) {
+    completion.complete(match Verdict::of(id, committed) {
         Verdict::Overwritten => Outcome::refused(RefusalReason::Overwritten, leader),
-        Verdict::Applied | Verdict::Passed | Verdict::Open => {
+        Verdict::Committed | Verdict::Passed | Verdict::Open => {
             Outcome::Unknown(UnknownReason::PassedBySnapshot)
         }
     });

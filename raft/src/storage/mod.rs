@@ -3,6 +3,8 @@
 //! The core reads through [`Storage`]; whoever drives the core writes through [`StorageWriter`] what a
 //! [`Ready`] says.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod disk;
 mod memory;
 
@@ -17,6 +19,10 @@ use crate::{
 ///
 /// A writer and the [`Storage`] that the core reads are two handles on one log: what one writes, the other
 /// reads.
+///
+/// Whoever implements both can have each sentence of their contracts checked by one line in a test:
+#[cfg_attr(feature = "conformance", doc = "[`conformance::check`], or [`conformance::check_durable`].")]
+#[cfg_attr(not(feature = "conformance"), doc = "`conformance::check`, with the feature `conformance`.")]
 pub trait StorageWriter: Send {
     /// The read side, on the same log.
     type Reader: Storage + 'static;

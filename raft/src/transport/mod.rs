@@ -3,8 +3,10 @@
 //! Raft needs little of a transport: messages may be lost, doubled, late and out of order, only not changed.
 
 mod memory;
+pub mod tcp;
 
 pub use memory::{MemNetwork, MemTransport};
+pub use tcp::{TcpOptions, TcpTransport};
 
 use crate::consensus::{Envelope, NodeId};
 

@@ -17,7 +17,7 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 
-use crate::consensus::{Envelope, Message};
+use crate::consensus::{Entries, Envelope, Message};
 
 /// Marks a heartbeat that wants no answer.
 const COMMIT_NOTICE: &[u8] = b"\0commit notice";
@@ -52,6 +52,13 @@ fn append(message: &proto::Message, buffer: &mut BytesMut) {
     // A `BytesMut` grows, so encoding into it cannot fail.
     let encoded = message.encode(buffer);
     debug_assert!(encoded.is_ok(), "a growing buffer has room");
+}
+
+/// The bytes of `entries` as they stand in an append.
+///
+/// After those of the same append without entries they make the whole: the fields of a message may come in any order.
+pub(crate) fn encode_entries(entries: &Entries) -> Bytes {
+    Bytes::from(to_wire::only_entries(entries).encode_to_vec())
 }
 
 /// Reads one envelope from `bytes`, which hold nothing else. Payloads share the buffer.

@@ -81,6 +81,11 @@ fn body(message: &Message) -> proto::Message {
     }
 }
 
+/// A message of which nothing is told but its entries.
+pub(super) fn only_entries(entries: &[Entry]) -> proto::Message {
+    proto::Message { entries: entries.iter().map(entry).collect(), ..proto::Message::default() }
+}
+
 fn of_type(kind: proto::MessageType) -> proto::Message {
     proto::Message { msg_type: kind.into(), ..proto::Message::default() }
 }

@@ -76,8 +76,12 @@ pub(crate) fn options() -> Options {
 impl Cluster {
     /// Nodes 1 to `size`, all running.
     pub(crate) fn start(size: u64, options: Options) -> Self {
-        let voters: Vec<_> = (1..=size).map(NodeId).collect();
-        let storage = |id: &NodeId| (*id, MemStorage::with_voters(voters.clone()));
+        Self::of(&(1..=size).map(NodeId).collect::<Vec<_>>(), options)
+    }
+
+    /// These nodes, all running.
+    pub(crate) fn of(voters: &[NodeId], options: Options) -> Self {
+        let storage = |id: &NodeId| (*id, MemStorage::with_voters(voters.to_vec()));
         let storages = voters.iter().map(storage).collect();
         let network = MemNetwork::new();
         let (journals, nodes) = (BTreeMap::new(), BTreeMap::new());
@@ -86,16 +90,18 @@ impl Cluster {
         cluster
     }
 
-    /// Starts a node from what its storage holds, with an empty state machine.
+    /// Starts a node from what its storage holds, with an empty state machine. Every other node applies in line.
     pub(crate) fn start_node(&mut self, id: NodeId) {
         self.starts += 1;
+        let mut options = self.options.clone();
+        options.apply_in_line = id.0 % 2 == 1;
         let mut config = Config::new(id, self.starts);
         config.max_log_bytes_in_memory = 0;
         config.snapshot_ticks = 20;
         let journal = Journal::default();
         let node = Node::start(
             config,
-            self.options.clone(),
+            options,
             journal.clone(),
             self.storages[&id].clone(),
             self.network.transport(id),

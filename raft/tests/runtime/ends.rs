@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use quorate::{
-    Config, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, Snapshot, SnapshotSaver,
+    Config, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, Snapshot, SnapshotSaver,
     StorageError, StorageWriter,
     runtime::{Part, RefusalReason, StopReason, UnknownReason},
 };
@@ -46,40 +46,47 @@ fn i3_a_node_that_is_stopped_tells_those_who_wait_and_those_who_come() {
     assert!(handle.status().to_string().contains("stopped"));
 }
 
+/// One that applies in line, and one whose state machine has a thread of its own.
+const ALONE: [NodeId; 2] = [NodeId(1), NodeId(2)];
+
 #[test]
 fn i3_a_state_machine_that_panics_stops_its_node_and_leaves_nobody_waiting() {
-    let mut cluster = Cluster::start(1, options());
-    let leader = cluster.leader();
-    let handle = cluster.handle(leader);
-    assert_eq!(outcome(handle.propose("before")), Outcome::Applied(1));
-    let fatal = handle.propose("panic");
-    let behind: Vec<_> = (0..100).map(|_| handle.propose("behind")).collect();
-    assert_eq!(outcome(fatal), Outcome::Unknown(UnknownReason::Stopped));
-    for ticket in behind {
-        let outcome = outcome(ticket);
-        assert!(
-            outcome == Outcome::Unknown(UnknownReason::Stopped) || is_refused_as_stopped(&outcome),
-            "{outcome:?}"
-        );
+    for id in ALONE {
+        let mut cluster = Cluster::of(&[id], options());
+        let handle = cluster.handle(cluster.leader());
+        assert_eq!(outcome(handle.propose("before")), Outcome::Applied(1));
+        let fatal = handle.propose("panic");
+        let behind: Vec<_> = (0..100).map(|_| handle.propose("behind")).collect();
+        assert_eq!(outcome(fatal), Outcome::Unknown(UnknownReason::Stopped));
+        for ticket in behind {
+            let outcome = outcome(ticket);
+            assert!(
+                outcome == Outcome::Unknown(UnknownReason::Stopped) || is_refused_as_stopped(&outcome),
+                "{outcome:?}"
+            );
+        }
+        eventually("it stops", || handle.stop_reason());
+        assert!(is_refused_as_stopped(&outcome(handle.propose("too late"))));
+        let reason = cluster.take(id).stop().unwrap_err();
+        assert!(matches!(reason, StopReason::Panicked { part: Part::StateMachine, .. }), "{reason}");
+        let text = reason.to_string();
+        assert!(text.contains("the state machine panicked") && text.contains("it was told to"), "{text}");
     }
-    assert!(is_refused_as_stopped(&outcome(handle.propose("too late"))));
-    let reason = cluster.take(leader).stop().unwrap_err();
-    assert!(matches!(reason, StopReason::Panicked { part: Part::StateMachine, .. }), "{reason}");
-    let text = reason.to_string();
-    assert!(text.contains("the state machine panicked") && text.contains("it was told to"), "{text}");
 }
 
 #[test]
 fn i3_a_callback_that_panics_or_drops_the_node_harms_nobody_else() {
-    let mut cluster = Cluster::start(1, options());
-    let leader = cluster.leader();
-    cluster.handle(leader).propose_with("x", |_| panic!("a client's own mistake"));
-    assert_eq!(outcome(cluster.handle(leader).propose("y")), Outcome::Applied(2));
+    for id in ALONE {
+        let mut cluster = Cluster::of(&[id], options());
+        cluster.handle(cluster.leader()).propose_with("x", |_| panic!("a client's own mistake"));
+        assert_eq!(outcome(cluster.handle(id).propose("y")), Outcome::Applied(2));
 
-    let handle = cluster.handle(leader);
-    let node = cluster.take(leader);
-    handle.propose_with("z", move |_| drop(node));
-    eventually("it stops", || handle.stop_reason());
+        let handle = cluster.handle(id);
+        let node = cluster.take(id);
+        handle.propose_with("z", move |_| drop(node));
+        let reason = eventually("it stops", || handle.stop_reason());
+        assert!(matches!(reason, StopReason::Requested), "{reason}");
+    }
 }
 
 /// Fails from its `writes_left`th write on, or panics.
@@ -137,7 +144,8 @@ fn stop_reason_with_storage_that(panics: bool) -> StopReason {
     let node = node.expect("it starts: only writes fail");
     let handle = node.handle();
     handle.campaign();
-    eventually("it leads", || handle.status().core.leader);
+    // And what it writes as such is written.
+    eventually("it leads", || (handle.status().core.applied == LogIndex(1)).then_some(()));
     *writes_left.lock() = 0;
     assert_eq!(outcome(handle.propose("x")), Outcome::Unknown(UnknownReason::Stopped));
     assert!(is_refused_as_stopped(&outcome(handle.propose("too late"))));

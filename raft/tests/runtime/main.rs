@@ -13,6 +13,7 @@
 mod administration;
 mod cluster;
 mod ends;
+mod pipeline;
 mod proposals;
 mod queries;
 mod snapshots;

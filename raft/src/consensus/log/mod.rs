@@ -14,6 +14,8 @@
 
 mod writes;
 
+use std::collections::VecDeque;
+
 use writes::Writes;
 
 use super::{
@@ -46,6 +48,11 @@ pub(super) struct Log {
     /// The last entry that a Ready handed out to be applied.
     applying: LogIndex,
     applied: LogIndex,
+    /// What was handed out to be applied and is not: of each time, the last entry and the weight, oldest first.
+    batches: VecDeque<(LogIndex, usize)>,
+    /// What all of these weigh.
+    applying_bytes: usize,
+    max_applying_bytes: usize,
     max_bytes_in_memory: usize,
 }
 
@@ -77,6 +84,9 @@ impl Log {
             committed,
             applying: applied,
             applied,
+            batches: VecDeque::new(),
+            applying_bytes: 0,
+            max_applying_bytes: config.max_applying_bytes,
             max_bytes_in_memory: config.max_log_bytes_in_memory,
         })
     }
@@ -323,7 +333,13 @@ impl Log {
     }
 
     pub(super) fn has_applicable(&self) -> bool {
-        self.restoring.is_none() && self.applying < self.applicable()
+        let is_behind = self.applying_bytes >= self.max_applying_bytes;
+        self.restoring.is_none() && !is_behind && self.applying < self.applicable()
+    }
+
+    /// Whether the next committed entries wait for the state machine to get on.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.restoring.is_some() || self.applying < self.applicable() && !self.has_applicable()
     }
 
     /// Whether the state machine still has to be restored from a snapshot of the leader's.
@@ -359,12 +375,21 @@ impl Log {
             bytes_left = bytes_left.saturating_sub(bytes);
             entries.push(run);
         }
+        if self.applying > before {
+            let bytes = entries.iter().map(|run| run.bytes()).sum();
+            self.batches.push_back((self.applying, bytes));
+            self.applying_bytes += bytes;
+        }
         Ok(())
     }
 
     /// The state machine has applied everything up to `index`; what memory no longer needs is let go.
     pub(super) fn on_applied(&mut self, index: LogIndex) {
         self.applied = self.applied.max(index.min(self.applying));
+        while let Some((_, bytes)) = self.batches.front().filter(|(last, _)| *last <= self.applied) {
+            self.applying_bytes -= bytes;
+            self.batches.pop_front();
+        }
         if self.restoring.is_some_and(|last| self.applied >= last) {
             self.restoring = None;
         }

@@ -19,6 +19,7 @@ use crate::{
 
 mod clients;
 mod membership;
+mod pipelined;
 mod reads;
 mod snapshots;
 mod transfers;
@@ -33,8 +34,15 @@ impl Transport for Outgoing {
     }
 }
 
+/// A node, whose jobs are carried out at once.
+struct Member {
+    driver: Driver<Journal>,
+    writer: Writer<MemStorage>,
+    applier: Applier<Journal>,
+}
+
 struct Cluster {
-    nodes: Vec<Driver<Journal, MemStorage>>,
+    nodes: Vec<Member>,
     storages: Vec<MemStorage>,
     cut_off: BTreeSet<u64>,
     /// Of the other messages, those that are lost.
@@ -45,11 +53,55 @@ fn options() -> Options {
     Options { unknown_after_ticks: 30, read_timeout_ticks: 50, ..Options::default() }
 }
 
-fn node(id: NodeId, storage: &MemStorage, options: &Options) -> Driver<Journal, MemStorage> {
+impl Member {
+    fn new(config: Config, storage: &MemStorage, options: &Options) -> Self {
+        let logger = Logger::root(Discard, o!());
+        let (driver, writer, applier) =
+            Driver::open(config, options.clone(), Journal::default(), storage.clone(), logger).unwrap();
+        Self { driver, writer, applier }
+    }
+
+    /// Sends and writes what the node wants; what it wants applied waits.
+    fn write(&mut self, outgoing: &mut Outgoing) {
+        loop {
+            self.driver.run(outgoing).unwrap();
+            let written = self.writer.run(self.driver.take_write_jobs()).unwrap();
+            self.driver.on_written(written, outgoing).unwrap();
+            if !self.driver.has_work() {
+                return;
+            }
+        }
+    }
+
+    /// Does all that the node wants done.
+    fn run(&mut self, outgoing: &mut Outgoing) {
+        loop {
+            self.write(outgoing);
+            let applied = self.applier.run(self.driver.take_apply_jobs()).unwrap();
+            self.driver.on_applied(applied);
+            if !self.driver.has_work() {
+                return;
+            }
+        }
+    }
+
+    /// Makes the snapshot that is due, if one is.
+    fn make_snapshot(&mut self) -> bool {
+        let Some(task) = self.driver.take_snapshot_task() else { return false };
+        self.keep(task.run());
+        true
+    }
+
+    fn keep(&mut self, made: SnapshotMade) {
+        self.driver.on_snapshot_made(made);
+        self.run(&mut Outgoing::default());
+    }
+}
+
+fn node(id: NodeId, storage: &MemStorage, options: &Options) -> Member {
     // So that a follower that lags is not served from memory.
     let config = Config { max_log_bytes_in_memory: 0, ..Config::new(id, id.0) };
-    let logger = Logger::root(Discard, o!());
-    Driver::new(config, options.clone(), Journal::default(), storage.clone(), logger).unwrap()
+    Member::new(config, storage, options)
 }
 
 impl Cluster {
@@ -66,8 +118,8 @@ impl Cluster {
         cluster
     }
 
-    fn node(&mut self, id: usize) -> &mut Driver<Journal, MemStorage> {
-        &mut self.nodes[id - 1]
+    fn node(&mut self, id: usize) -> &mut Driver<Journal> {
+        &mut self.nodes[id - 1].driver
     }
 
     /// One node more, which belongs to nothing yet, and knows the three founders.
@@ -96,9 +148,7 @@ impl Cluster {
         loop {
             let mut outgoing = Outgoing::default();
             for node in &mut self.nodes {
-                while node.has_work() {
-                    node.run(&mut outgoing).unwrap();
-                }
+                node.run(&mut outgoing);
             }
             if outgoing.0.is_empty() {
                 return carried;
@@ -112,7 +162,7 @@ impl Cluster {
                 let to = usize::try_from(envelope.to.0).unwrap();
                 // Some members do not run yet.
                 if let Some(node) = self.nodes.get_mut(to - 1) {
-                    node.on_message(envelope).unwrap();
+                    node.driver.on_message(envelope).unwrap();
                 }
             }
         }
@@ -120,13 +170,13 @@ impl Cluster {
 
     fn tick(&mut self, count: u32) {
         for _ in 0..count {
-            self.nodes.iter_mut().for_each(Driver::on_tick);
+            self.nodes.iter_mut().for_each(|node| node.driver.on_tick());
             self.settle();
         }
     }
 
     fn lines(&mut self, id: usize) -> Vec<String> {
-        self.node(id).state_machine.lines.clone()
+        self.nodes[id - 1].applier.state_machine().lines.clone()
     }
 }
 
@@ -150,7 +200,7 @@ fn a_proposal_is_answered_once_it_is_applied_whoever_took_it() {
 #[test]
 fn a_batch_ends_once_and_before_its_responses() {
     let mut cluster = Cluster::new(1, &options());
-    let batches = Arc::clone(&cluster.node(1).state_machine.batches);
+    let batches = Arc::clone(&cluster.nodes[0].applier.state_machine().batches);
     let before = batches.load(Ordering::Relaxed);
     let (told, outcomes) = unbounded();
     for command in ["a", "b", "c"] {
@@ -251,9 +301,7 @@ fn who_is_far_behind_is_sent_a_snapshot() {
         cluster.propose(1, "x").on_done(drop);
         cluster.settle();
         for node in &mut cluster.nodes {
-            if let Some(task) = node.take_snapshot_task() {
-                node.on_snapshot_made(task.run());
-            }
+            node.make_snapshot();
         }
     }
     assert!(cluster.node(1).counters.snapshots_made > 2);
@@ -272,19 +320,16 @@ fn a_node_starts_again_from_its_snapshot() {
     for _ in 0..10 {
         cluster.propose(1, "x").on_done(drop);
         cluster.settle();
-        if let Some(task) = cluster.node(1).take_snapshot_task() {
-            cluster.node(1).on_snapshot_made(task.run());
-        }
+        cluster.nodes[0].make_snapshot();
     }
     let storage = cluster.storages[0].clone();
-    let logger = Logger::root(Discard, o!());
-    let config = Config::new(NodeId(1), 99);
-    let mut node = Driver::new(config, options, Journal::default(), storage, logger).unwrap();
-    let restored = node.state_machine.lines.len();
-    assert!(restored > 0 && node.applied.index > LogIndex(3), "restored {restored} up to {}", node.applied);
-    node.campaign();
-    node.run(&mut Outgoing::default()).unwrap();
-    assert_eq!(node.state_machine.lines.len(), 10);
+    let mut node = Member::new(Config::new(NodeId(1), 99), &storage, &options);
+    let restored = node.applier.state_machine().lines.len();
+    let applied = node.driver.applied;
+    assert!(restored > 0 && applied > LogIndex(3), "restored {restored} up to {applied}");
+    node.driver.campaign();
+    node.run(&mut Outgoing::default());
+    assert_eq!(node.applier.state_machine().lines.len(), 10);
 }
 
 #[test]
@@ -298,19 +343,16 @@ fn a_snapshot_that_panics_is_counted_and_the_next_is_made() {
     assert!(cluster.node(1).take_snapshot_task().is_none());
     cluster.propose(1, "x").on_done(drop);
     cluster.settle();
-    let task = cluster.node(1).take_snapshot_task().unwrap();
-    drop(task);
+    assert!(cluster.node(1).take_snapshot_task().is_some());
     let membership = cluster.node(1).status().core.membership;
-    let saver = cluster.node(1).storage.snapshot_saver();
-    let task = SnapshotTask::new(EntryId::new(1, 3), membership, fail, saver);
-    cluster.node(1).on_snapshot_made(task.run());
+    let request = cluster.node(1).compaction.request(EntryId::new(1, 3), membership);
+    cluster.nodes[0].keep(SnapshotTask::new(request, fail).run());
     assert_eq!(cluster.node(1).counters.snapshots_failed, 1);
     for _ in 0..4 {
         cluster.propose(1, "x").on_done(drop);
         cluster.settle();
     }
-    let task = cluster.node(1).take_snapshot_task().unwrap();
-    cluster.node(1).on_snapshot_made(task.run());
+    assert!(cluster.nodes[0].make_snapshot());
     assert_eq!(cluster.node(1).counters.snapshots_made, 1);
 }
 

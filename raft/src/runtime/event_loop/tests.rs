@@ -79,11 +79,16 @@ impl Bench {
             Options { tick: TICK, max_requests_per_turn: 10, max_messages_per_turn: 5, ..Options::default() };
         let storage = MemStorage::with_voters((1..=size).map(NodeId));
         let logger = Logger::root(Discard, o!());
-        let driver = Driver::new(config, options.clone(), Journal::default(), storage, logger).unwrap();
+        let (driver, writer, applier) =
+            Driver::open(config, options.clone(), Journal::default(), storage, logger).unwrap();
         let (senders, mailbox) = channels(&options, driver.status());
         let sent = Sent::default();
         let event_loop = EventLoop {
             driver,
+            clients: applier.clients(),
+            writer: Port::InLine(writer),
+            applier: Port::InLine(applier),
+            reports: Arc::default(),
             transport: Box::new(sent.clone()),
             gate: Arc::clone(&senders.requests),
             shared: Arc::clone(&senders.shared),
@@ -196,7 +201,7 @@ fn i6_it_stops_when_it_is_told_to_however_much_there_is_to_do() {
 
 #[test]
 fn i3_a_request_that_is_still_queued_when_the_node_stops_is_refused() {
-    let mut bench = Bench::new(1);
+    let bench = Bench::new(1);
     let (completion, mut ticket) = Completion::ticket();
     let request = Request::Propose { command: Bytes::from_static(b"x"), completion };
     assert!(bench.senders.requests.send(request).is_ok());

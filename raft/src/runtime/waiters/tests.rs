@@ -20,7 +20,7 @@ fn wait(waiters: &mut Waiters<&'static str>, term: u64, index: u64) -> Ticket<&'
 }
 
 fn apply(waiters: &mut Waiters<&'static str>, term: u64, index: u64, response: &'static str) {
-    if let Some(completion) = waiters.on_applied(EntryId::new(term, index), None, 0) {
+    if let Some(completion) = waiters.on_committed(EntryId::new(term, index), None, 0) {
         completion.complete(Outcome::Applied(response));
     }
 }
@@ -114,7 +114,7 @@ fn a_leader_that_makes_progress_is_waited_for_and_a_stuck_one_is_not() {
     let mut ticket = wait(&mut waiters, 1, 3);
     let own = Leadership { term: Term(1), role: RoleKind::Leader, leader: Some(NodeId(1)) };
     waiters.on_leadership(own, 1);
-    assert!(waiters.on_applied(EntryId::new(1, 1), None, 8).is_none());
+    assert!(waiters.on_committed(EntryId::new(1, 1), None, 8).is_none());
     waiters.on_tick(18, PATIENCE);
     assert_eq!(ticket.try_take(), None);
     waiters.on_tick(19, PATIENCE);

@@ -93,3 +93,24 @@ fn i3_a_node_that_stops_tells_who_waits_for_what() {
     assert_eq!(forwarded.try_take(), Some(Outcome::Unknown(UnknownReason::Stopped)));
     assert_eq!(query.try_take(), Some(refused(RefusalReason::Stopped, None)));
 }
+
+/// Its command is committed, and with the state machine, which is slow: whoever leads then, that is what becomes of it.
+#[test]
+fn i1_a_command_in_the_state_machines_hands_outlives_its_leaders_office() {
+    let mut cluster = Cluster::new(1, &options());
+    let mut command = cluster.propose(1, "a");
+    cluster.nodes[0].write(&mut Outgoing::default());
+    cluster.node(1).raw.step_down();
+    let mut query = cluster.query(1);
+    for _ in 0..200 {
+        cluster.node(1).on_tick();
+        cluster.nodes[0].write(&mut Outgoing::default());
+    }
+    assert_eq!(command.try_take(), None, "it is patient: nothing is in doubt");
+    let status = cluster.node(1).status();
+    assert_eq!((status.waiting_proposals, status.entries_being_applied > 0), (1, true));
+    cluster.nodes[0].run(&mut Outgoing::default());
+    assert_eq!(command.try_take(), Some(Outcome::Applied(1)));
+    assert_eq!(query.try_take(), Some(Outcome::Applied(vec!["a".to_owned()])));
+    assert_eq!(cluster.node(1).status().waiting_proposals, 0);
+}

@@ -51,6 +51,45 @@ fn a_change_is_in_force_on_all_nodes_when_it_is_applied() {
 }
 
 #[test]
+fn a_change_is_told_when_the_state_machine_has_come_to_it_so_that_the_next_can_follow() {
+    let mut cluster = Cluster::new(1, &options());
+    let learner = |node| ConfChange::single(ChangeStep::AddLearner(NodeId(node)));
+    let mut first = cluster.change(1, &learner(2));
+    cluster.nodes[0].write(&mut Outgoing::default());
+    assert_eq!(cluster.membership(1), "voters=[n1] learners=[n2]", "it is in force");
+    assert_eq!(first.try_take(), None, "another could not be proposed yet");
+    assert!(cluster.node(1).awaits_applied());
+    cluster.nodes[0].run(&mut Outgoing::default());
+    assert_eq!(text(first.try_take()), "voters=[n1] learners=[n2]");
+    assert!(!cluster.node(1).awaits_applied());
+    let mut second = cluster.change(1, &learner(3));
+    cluster.settle();
+    assert_eq!(text(second.try_take()), "voters=[n1] learners=[n2 n3]");
+}
+
+#[test]
+fn an_operation_that_was_done_before_its_leader_lost_office_is_told_so() {
+    let mut cluster = Cluster::new(3, &options());
+    let mut ticket = cluster.operate(1, &MembershipGoal::AddLearner(NodeId(4)));
+    let mut outgoing = Outgoing::default();
+    cluster.nodes[0].write(&mut outgoing);
+    for envelope in std::mem::take(&mut outgoing.0) {
+        let Some(node) = cluster.nodes.get_mut(usize::try_from(envelope.to.0).unwrap() - 1) else { continue };
+        node.driver.on_message(envelope).unwrap();
+        node.run(&mut outgoing);
+    }
+    for envelope in outgoing.0 {
+        cluster.node(1).on_message(envelope).unwrap();
+    }
+    cluster.nodes[0].write(&mut Outgoing::default());
+    cluster.node(1).raw.step_down();
+    cluster.nodes[0].write(&mut Outgoing::default());
+    assert_eq!(ticket.try_take(), None);
+    cluster.nodes[0].run(&mut Outgoing::default());
+    assert_eq!(text(ticket.try_take()), "voters=[n1 n2 n3] learners=[n4]");
+}
+
+#[test]
 fn a_change_is_refused_with_its_reason_and_on_a_follower_with_the_leader() {
     let mut cluster = Cluster::new(3, &options());
     let mut elsewhere = cluster.change(2, &add_voter(4));
@@ -94,18 +133,15 @@ fn a_snapshot_and_a_restart_keep_the_membership() {
     while cluster.node(1).counters.snapshots_made == 0 {
         cluster.propose(1, "x").on_done(drop);
         cluster.settle();
-        if let Some(task) = cluster.node(1).take_snapshot_task() {
-            cluster.node(1).on_snapshot_made(task.run());
-        }
+        cluster.nodes[0].make_snapshot();
     }
     let again = node(NodeId(1), &cluster.storages[0], &options());
-    assert_eq!(again.status().core.membership.to_string(), "voters=[n1 n2]");
+    assert_eq!(again.driver.status().core.membership.to_string(), "voters=[n1 n2]");
 
     // Node 2 has no snapshot: its log tells.
-    let config = Config { applied: cluster.node(2).applied.index, ..Config::new(NodeId(2), 7) };
-    let (storage, logger) = (cluster.storages[1].clone(), Logger::root(Discard, o!()));
-    let durable = Driver::new(config, options(), Journal::default(), storage, logger).unwrap();
-    assert_eq!(durable.status().core.membership.to_string(), "voters=[n1 n2]");
+    let config = Config { applied: cluster.node(2).applied, ..Config::new(NodeId(2), 7) };
+    let durable = Member::new(config, &cluster.storages[1], &options());
+    assert_eq!(durable.driver.status().core.membership.to_string(), "voters=[n1 n2]");
 }
 
 #[test]

@@ -14,10 +14,8 @@ impl Cluster {
 fn cluster_with_leases() -> (Cluster, usize) {
     let mut cluster = Cluster::new(3, &options());
     for node in &mut cluster.nodes {
-        let (id, storage) = (node.raw.id(), MemStorage::with_voters([1, 2, 3].map(NodeId)));
-        let config = Config { lease_reads: true, ..Config::new(id, id.0) };
-        let logger = Logger::root(Discard, o!());
-        *node = Driver::new(config, options(), Journal::default(), storage, logger).unwrap();
+        let (id, storage) = (node.driver.raw.id(), MemStorage::with_voters([1, 2, 3].map(NodeId)));
+        *node = Member::new(Config { lease_reads: true, ..Config::new(id, id.0) }, &storage, &options());
     }
     // Nobody votes for a while after a start.
     cluster.tick(60);
@@ -37,8 +35,10 @@ fn a_local_query_is_answered_at_once_from_what_is_there() {
     cluster.settle();
     cluster.tick(30);
     let mut local = cluster.query_at(3, Consistency::Local);
+    cluster.settle();
     assert_eq!(local.try_take(), answer(&[]), "it is cut off, and behind");
     let mut local = cluster.query_at(1, Consistency::Local);
+    cluster.settle();
     assert_eq!(local.try_take(), answer(&["a"]));
     assert_eq!(cluster.node(1).status().waiting_queries, 0);
 }
@@ -50,8 +50,9 @@ fn a_query_at_least_as_new_as_an_index_waits_for_that_and_no_leader() {
         |envelope| envelope.to == NodeId(3) && matches!(envelope.message, Message::AppendRequest { .. });
     cluster.propose(1, "a").on_done(drop);
     cluster.settle();
-    let index = cluster.node(1).applied.index;
+    let index = cluster.node(1).applied;
     let mut here = cluster.query_at(1, Consistency::AtLeast(index));
+    cluster.settle();
     assert_eq!(here.try_take(), answer(&["a"]));
     let mut behind = cluster.query_at(3, Consistency::AtLeast(index));
     cluster.tick(2);
@@ -97,14 +98,10 @@ fn a_lease_query_on_a_follower_is_answered_by_way_of_the_leader() {
 #[test]
 fn where_leases_are_off_a_lease_query_asks_a_quorum() {
     let storage = MemStorage::with_voters([NodeId(1)]);
-    let logger = Logger::root(Discard, o!());
-    let config = Config::new(NodeId(1), 1);
-    let mut node = Driver::new(config, options(), Journal::default(), storage, logger).unwrap();
-    node.campaign();
+    let mut node = Member::new(Config::new(NodeId(1), 1), &storage, &options());
+    node.driver.campaign();
     let (completion, mut ticket) = Completion::ticket();
-    node.query((), Consistency::Lease, completion);
-    while node.has_work() {
-        node.run(&mut Outgoing::default()).unwrap();
-    }
+    node.driver.query((), Consistency::Lease, completion);
+    node.run(&mut Outgoing::default());
     assert_eq!(ticket.try_take(), answer(&[]));
 }

@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot start a process fails")]
 
+mod kills;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const WORKBENCH: &str = env!("CARGO_BIN_EXE_workbench");
+const LIN_KV: &str = env!("CARGO_BIN_EXE_lin-kv");
 const TEST_NODE: &str = env!("CARGO_BIN_EXE_test-node");
 
 /// A directory of its own, since the workbench keeps its records in the current one.
@@ -146,6 +149,7 @@ fn what_cannot_be_run_says_what_to_do() {
         (format!("--bin {}", directory.display()), "no executable file"),
         (format!("--bin {}", node.display()), "no license"),
         ("--nemesis partition --node-count 1".to_owned(), "2 or more"),
+        (format!("--nemesis kill --bin {TEST_NODE}"), "--data-dir-flag=--data-dir"),
         ("--concurrency many".to_owned(), "4n"),
     ];
     for (arguments, advice) in mistakes {

@@ -1,0 +1,103 @@
+//! Many messages in one write.
+
+use std::io::{self, IoSlice, Write};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    frame::{self, HEADER_LENGTH, Kind},
+    queue::Queued,
+};
+use crate::{
+    consensus::{Entries, Envelope, Message},
+    wire,
+};
+
+/// Frames that are to be written together.
+///
+/// What belongs to one peer alone is encoded into one buffer, which is used again and again. Runs of entries that other
+/// peers are sent too stay where they are; the system collects both in one call.
+#[derive(Default)]
+pub(super) struct Batch {
+    buffer: BytesMut,
+    /// A shared run, and how much of the buffer comes before it.
+    shared: Vec<(usize, Bytes)>,
+}
+
+/// A message that is larger than the peer takes.
+#[derive(Debug, thiserror::Error)]
+#[error("a message of {bytes} bytes is above the {max} that the peer takes: raise max_message_bytes there")]
+pub(super) struct TooLarge {
+    pub(super) bytes: usize,
+    pub(super) max: usize,
+}
+
+impl Batch {
+    /// Adds a message, unless it has more than `max` bytes.
+    pub(super) fn message(&mut self, queued: &Queued, max: usize) -> Result<(), TooLarge> {
+        let start = frame::begin(&mut self.buffer);
+        let shared = queued.run.as_deref().map(|run| run.encoded());
+        match (&queued.envelope.message, shared) {
+            (Message::AppendRequest { previous, commit, .. }, Some(_)) => {
+                let (previous, commit, entries) = (*previous, *commit, Entries::EMPTY);
+                let message = Message::AppendRequest { previous, entries, commit };
+                let Envelope { from, to, term, .. } = queued.envelope;
+                wire::encode_without_data(&Envelope { from, to, term, message }, &mut self.buffer);
+            }
+            _ => wire::encode_without_data(&queued.envelope, &mut self.buffer),
+        }
+        let own = self.buffer.len() - start - HEADER_LENGTH;
+        let bytes = own + shared.map_or(0, |run| run.bytes.len());
+        if bytes > max {
+            self.buffer.truncate(start);
+            return Err(TooLarge { bytes, max });
+        }
+        let tail = shared.map(|run| (&run.hash, run.bytes.len()));
+        frame::end(&mut self.buffer, start, Kind::Message, tail);
+        // Fields may come in any order: the append goes on with its entries.
+        self.shared.extend(shared.map(|run| (self.buffer.len(), run.bytes.clone())));
+        Ok(())
+    }
+
+    /// Adds a frame of another kind.
+    pub(super) fn frame(&mut self, kind: Kind, body: &[u8]) {
+        frame::put(&mut self.buffer, kind, body);
+    }
+
+    /// Writes all of it, and is empty again. How many bytes that were.
+    pub(super) fn write_to(&mut self, writer: &mut impl Write) -> io::Result<usize> {
+        let written = if self.shared.is_empty() {
+            writer.write_all(&self.buffer).map(|()| self.buffer.len())
+        } else {
+            self.write_slices(writer)
+        };
+        self.buffer.clear();
+        self.shared.clear();
+        writer.flush()?;
+        written
+    }
+
+    fn write_slices(&self, writer: &mut impl Write) -> io::Result<usize> {
+        let mut slices = Vec::with_capacity(2 * self.shared.len() + 1);
+        let mut from = 0;
+        for (to, run) in &self.shared {
+            slices.push(IoSlice::new(&self.buffer[from..*to]));
+            slices.push(IoSlice::new(run));
+            from = *to;
+        }
+        slices.push(IoSlice::new(&self.buffer[from..]));
+        let bytes = slices.iter().map(|slice| slice.len()).sum();
+        let mut rest = &mut slices[..];
+        // Empty slices would look like a connection that takes nothing.
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            match writer.write_vectored(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(bytes)
+    }
+}
