@@ -134,9 +134,9 @@ impl Console {
         match command {
             Command::Get { key, consistency } => self.ask(&Request::Get { key, consistency }),
             Command::List { prefix, consistency } => self.list(&prefix, consistency),
-            Command::Put { key, value } => self.write(Write::Put { key, value }),
-            Command::Cas { key, from, to, absent: _ } => self.write(Write::Cas { key, from, to }),
-            Command::Delete { key } => self.write(Write::Delete { key }),
+            Command::Put { key, value } => self.write(&Write::Put { key, value }),
+            Command::Cas { key, from, to, absent: _ } => self.write(&Write::Cas { key, from, to }),
+            Command::Delete { key } => self.write(&Write::Delete { key }),
             Command::Watch { key, prefix } => {
                 self.watch(if prefix { Pattern::Prefix(key) } else { Pattern::Key(key) })
             }
@@ -176,7 +176,7 @@ impl Console {
         }
     }
 
-    fn write(&mut self, write: Write) -> bool {
+    fn write(&mut self, write: &Write) -> bool {
         let answer = self.client.write_once(write, self.patience);
         show(&answer)
     }

@@ -99,8 +99,10 @@ fn torment(
                 let mut victims = ids.to_vec();
                 victims.shuffle(&mut chance);
                 victims.truncate(if is_one { 1 } else { ids.len() });
-                victims.iter().for_each(|id| servers.kill(*id));
                 kills += victims.len();
+                for id in victims {
+                    servers.kill(id);
+                }
                 table.news = if is_one { "one was killed" } else { "all were killed" };
             }
         }
@@ -127,7 +129,7 @@ impl Counter {
                 return;
             }
             let write = Write::Put { key: self.key.clone(), value: number.to_string() };
-            if let Answer::Written { .. } = client.write_once(write, PATIENCE) {
+            if let Answer::Written { .. } = client.write_once(&write, PATIENCE) {
                 self.acknowledged.store(number, Ordering::Relaxed);
             }
         }
@@ -137,13 +139,11 @@ impl Counter {
     fn lost(&self, servers: &Addresses) -> Option<String> {
         let request = Request::Get { key: self.key.clone(), consistency: Consistency::Linearizable };
         let answer = Client::new(servers.clone()).call(&request, PATIENCE);
-        let held = match &answer {
-            Answer::Value { value: Some(value) } => value.parse().unwrap_or(0),
-            _ => 0,
-        };
+        let held = if let Answer::Value { value: Some(value) } = &answer { value.parse().ok() } else { None };
         let acknowledged = self.acknowledged();
         // The last write may have been made without its client being told.
-        (held < acknowledged).then(|| format!("{}: {acknowledged} was acknowledged, but: {answer}", self.key))
+        (held.unwrap_or(0) < acknowledged)
+            .then(|| format!("{}: {acknowledged} was acknowledged, but: {answer}", self.key))
     }
 }
 
@@ -169,9 +169,9 @@ impl Table {
     }
 
     fn show(&mut self, elapsed: Duration, counters: &[Counter]) {
-        let status = |client: &mut Client| match client.attempt(&Request::Status) {
-            Answer::Status(status) => Some(status),
-            _ => None,
+        let status = |client: &mut Client| {
+            let answer = client.attempt(&Request::Status);
+            if let Answer::Status(status) = answer { Some(status) } else { None }
         };
         let rows: Vec<_> = self.clients.iter_mut().map(|(id, client)| (*id, status(client))).collect();
         let last = rows.iter().filter_map(|(_, status)| Some(status.as_ref()?.last)).max().unwrap_or(0);

@@ -124,7 +124,8 @@ fn run(flags: &CommandLine, logger: &Logger) -> Result<(), Box<dyn Error>> {
     transport.attach(node.handle());
     node.handle().metrics().add(transport.statistics());
 
-    let listener = listen(&flags.clients)?;
+    let listener = listen(&flags.clients)
+        .map_err(|error| format!("cannot listen for clients at {}: {error}", flags.clients))?;
     info!(logger, "clients may come to {}", flags.clients);
     let server = Server::new(node.handle(), logger.clone());
     thread::Builder::new().name("clients".to_owned()).spawn(move || server.serve(&listener))?;

@@ -1,4 +1,8 @@
 //! Asks servers, follows the leader, and knows when it is safe to ask again.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most kinds of answers end the asking, and so may new ones"
+)]
 
 use std::{
     io::{self, BufReader},
@@ -76,7 +80,7 @@ impl Client {
 
     /// Makes a change, and asks until it is known to be made, at most for `patience`. However often that is, it takes
     /// effect once: the write has a number in a session, which is opened for the first of them.
-    pub fn write_once(&mut self, write: Write, patience: Duration) -> Answer {
+    pub fn write_once(&mut self, write: &Write, patience: Duration) -> Answer {
         let deadline = Instant::now() + patience;
         loop {
             let Session { id, sequence } = match self.take_session(deadline) {

@@ -127,13 +127,14 @@ impl Processes {
     }
 
     /// Kills server `id` at once (`kill -9`), if it runs, and waits until it is gone. The data that it handed to the
-    /// system stays.
-    pub fn kill(&mut self, id: u64) {
-        if let Some(mut child) = self.running.remove(&id) {
-            // Both fail only for a process that is gone.
-            let _gone = child.kill();
-            let _status = child.wait();
-        }
+    /// system stays. If it had ended already, how.
+    pub fn kill(&mut self, id: u64) -> Option<ExitStatus> {
+        let mut child = self.running.remove(&id)?;
+        let ended = child.try_wait().ok().flatten();
+        // Both fail only for a process that is gone.
+        let _gone = child.kill();
+        let _status = child.wait();
+        ended
     }
 
     /// The servers that have ended although nobody killed them, and how.
@@ -146,7 +147,9 @@ impl Processes {
 impl Drop for Processes {
     fn drop(&mut self) {
         let running: Vec<_> = self.running.keys().copied().collect();
-        running.into_iter().for_each(|id| self.kill(id));
+        for id in running {
+            self.kill(id);
+        }
     }
 }
 

@@ -165,10 +165,8 @@ impl Server {
     /// Tells all servers where `node` is, then does what makes it a member.
     fn bring_in(&self, node: u64, address: String, operate: impl FnOnce() -> Ticket<Membership>) -> Answer {
         let command = Command::Address { node, address: Some(address) };
-        match self.propose(&command) {
-            Answer::Written { .. } => wait(operate(), membership),
-            other => other,
-        }
+        let answer = self.propose(&command);
+        if matches!(answer, Answer::Written { .. }) { wait(operate(), membership) } else { answer }
     }
 
     fn take_out(&self, node: u64, ticket: Ticket<Membership>) -> Answer {

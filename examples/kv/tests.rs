@@ -104,14 +104,14 @@ fn put(key: &str, value: &str) -> Write {
 
 fn get(client: &mut Client, key: &str) -> Option<String> {
     let request = Request::Get { key: key.to_owned(), consistency: Consistency::Linearizable };
-    match client.call(&request, PATIENCE) {
-        Answer::Value { value } => value,
-        other => panic!("{other:?}"),
-    }
+    let answer = client.call(&request, PATIENCE);
+    let Answer::Value { value } = answer else { panic!("{answer:?}") };
+    value
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "shorter to call")]
 fn write(client: &mut Client, write: Write) -> Answer {
-    client.write_once(write, PATIENCE)
+    client.write_once(&write, PATIENCE)
 }
 
 /// Sends a line as it is; the answer.

@@ -61,8 +61,8 @@ fn put() -> Write {
 #[test]
 fn a_write_is_sent_again_under_the_same_number_until_it_is_answered() {
     let (mut client, requests) = client(vec![opened(5), FallSilent, busy(), Say(written()), Say(written())]);
-    assert_eq!(client.write_once(put(), PATIENCE), written());
-    assert_eq!(client.write_once(put(), PATIENCE), written());
+    assert_eq!(client.write_once(&put(), PATIENCE), written());
+    assert_eq!(client.write_once(&put(), PATIENCE), written());
     let once = |sequence| Request::Once { session: 5, sequence, write: put() };
     let asked: Vec<_> = requests.try_iter().collect();
     assert_eq!(asked, [Request::OpenSession, once(1), once(1), once(1), once(2)]);
@@ -72,7 +72,7 @@ fn a_write_is_sent_again_under_the_same_number_until_it_is_answered() {
 fn what_is_refused_after_a_silence_is_in_doubt() {
     let script = [opened(5), FallSilent].into_iter().chain((0..100).map(|_| busy()));
     let (mut client, _) = client(script.collect());
-    let answer = client.write_once(put(), PATIENCE);
+    let answer = client.write_once(&put(), PATIENCE);
     assert!(matches!(answer, Answer::Unknown { .. }), "{answer:?}");
 }
 
@@ -80,21 +80,21 @@ fn what_is_refused_after_a_silence_is_in_doubt() {
 fn what_was_only_refused_is_not_in_doubt() {
     let script = [opened(5)].into_iter().chain((0..100).map(|_| busy()));
     let (mut client, _) = client(script.collect());
-    let answer = client.write_once(put(), PATIENCE);
+    let answer = client.write_once(&put(), PATIENCE);
     assert!(matches!(answer, Answer::Refused { .. }), "{answer:?}");
 }
 
 #[test]
 fn a_session_that_had_ended_before_the_write_is_replaced() {
     let (mut client, _) = client(vec![opened(5), Say(Answer::SessionEnded), opened(6), Say(written())]);
-    assert_eq!(client.write_once(put(), PATIENCE), written());
+    assert_eq!(client.write_once(&put(), PATIENCE), written());
 }
 
 #[test]
 fn a_session_that_ended_meanwhile_leaves_the_write_in_doubt() {
     let (mut client, _) =
         client(vec![opened(5), FallSilent, Say(Answer::SessionEnded), opened(6), Say(written())]);
-    let answer = client.write_once(put(), PATIENCE);
+    let answer = client.write_once(&put(), PATIENCE);
     assert!(matches!(answer, Answer::Unknown { .. }), "{answer:?}");
 }
 

@@ -150,7 +150,7 @@ mod tests {
             for step in Plan::draw(seed, 1, nodes).steps {
                 match step.deed {
                     Deed::Kill(servers) => {
-                        assert!(servers.iter().all(|id| up.remove(id)) && !servers.is_empty())
+                        assert!(servers.iter().all(|id| up.remove(id)) && !servers.is_empty());
                     }
                     Deed::Start(servers) => assert!(servers.iter().all(|id| up.insert(*id))),
                 }

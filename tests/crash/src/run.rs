@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    process::ExitStatus,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -107,12 +108,13 @@ impl<Say: FnMut(&str)> Run<'_, Say> {
     fn play(&mut self, plan: &Plan) -> Result<(), Error> {
         let stop = AtomicBool::new(false);
         let (processes, writers) = (&mut self.processes, &mut self.writers);
+        let ended = &mut self.report.violations;
         let (played, findings) = thread::scope(|scope| {
             let work = |writer| scope.spawn(|| Writer::work(writer, &stop));
             let workers: Vec<_> = writers.iter_mut().map(work).collect();
             let played = plan.steps.iter().try_for_each(|step| {
                 thread::sleep(step.after);
-                carry_out(processes, &step.deed)
+                carry_out(processes, &step.deed, ended)
             });
             stop.store(true, Ordering::Relaxed);
             let ends: Vec<_> = workers.into_iter().map(thread::ScopedJoinHandle::join).collect();
@@ -139,15 +141,27 @@ impl<Say: FnMut(&str)> Run<'_, Say> {
             violations.extend(settle(self.processes.clients()).err().map(|unsettled| unsettled.to_string()));
         }
         for (id, status) in self.processes.ended() {
-            violations.push(format!("n{id} has ended by itself ({status})"));
+            violations.push(ended_by_itself(id, status));
         }
     }
 }
 
-fn carry_out(processes: &mut Processes, deed: &Deed) -> Result<(), ProcessError> {
+/// Does it, and notes servers that were to be killed and had ended before.
+fn carry_out(
+    processes: &mut Processes,
+    deed: &Deed,
+    violations: &mut Vec<String>,
+) -> Result<(), ProcessError> {
     match deed {
-        Deed::Kill(servers) => servers.iter().for_each(|id| processes.kill(*id)),
+        Deed::Kill(servers) => {
+            let ends = servers.iter().filter_map(|id| Some((*id, processes.kill(*id)?)));
+            violations.extend(ends.map(|(id, status)| ended_by_itself(id, status)));
+        }
         Deed::Start(servers) => servers.iter().try_for_each(|id| processes.start(*id))?,
     }
     Ok(())
+}
+
+fn ended_by_itself(id: u64, status: ExitStatus) -> String {
+    format!("n{id} has ended by itself ({status}): its log says why")
 }

@@ -1,4 +1,9 @@
 //! A short crash test; and servers that are broken on purpose, which it must find.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "in a test a broken premise must stop it, and be seen"
+)]
 
 use clap::Parser as _;
 use crash::{CommandLine, Report};
