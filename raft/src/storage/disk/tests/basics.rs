@@ -1,5 +1,7 @@
 //! A log that nothing goes wrong with.
 
+use std::fs;
+
 use super::{files::*, *};
 
 #[test]
@@ -176,4 +178,22 @@ fn a_thread_prepares_segments_while_the_log_is_written() {
     drop(storage);
     assert!(held(&open()).starts_with("291@1 "));
     assert!(segments(directory.path()) <= 2, "{:?}", names(directory.path()));
+}
+
+/// A file system that cannot make spares, and says so by a panic, on whatever thread.
+#[test]
+fn a_log_does_not_wait_for_a_thread_that_has_panicked() {
+    let (directory, files) = (directory(), Observed::default());
+    drop(open_in(&files, directory.path()).unwrap());
+    for name in names(directory.path()).iter().filter(|name| name.starts_with("spare")) {
+        fs::remove_file(directory.path().join(name)).unwrap();
+    }
+    files.panic_once("create spare");
+    let background = DiskOptions { background: true, ..options() };
+    let mut storage =
+        DiskStorage::open_in(Arc::new(files), directory.path(), founders(), background, logger()).unwrap();
+    for index in 1..=100 {
+        storage.write(&ready_of(run_of_bytes(1, index, index, 300))).unwrap();
+    }
+    assert!(segments(directory.path()) > 2);
 }
