@@ -120,7 +120,7 @@ fn compaction_drops_what_the_snapshot_contains() {
     storage.write(&vote(hard_state(1, 1, 150))).unwrap();
     let before = segments(directory.path());
     let snapshot = snapshot_at(1, 140);
-    storage.snapshot_saver().save(&snapshot).unwrap();
+    save(&*storage.snapshot_saver(), &snapshot).unwrap();
     storage.compact(snapshot.clone(), 5).unwrap();
     for life in 0..3 {
         assert_eq!(held(&storage).split(' ').next(), Some("136@1"), "life {life}");

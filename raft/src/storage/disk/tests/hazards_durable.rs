@@ -42,7 +42,7 @@ fn hazard_10_segments_go_after_the_snapshot_and_its_record_are_durable() {
         storage.write(&ready_of(run_of_bytes(1, index, index, 300))).unwrap();
     }
     files.take_calls();
-    storage.snapshot_saver().save(&snapshot_at(1, 100)).unwrap();
+    save(&*storage.snapshot_saver(), &snapshot_at(1, 100)).unwrap();
     storage.compact(snapshot_at(1, 100), 3).unwrap();
     let calls = files.take_calls();
     let at = |start: &str| calls.iter().position(|call| call.starts_with(start)).unwrap();
@@ -116,7 +116,7 @@ fn hazard_12_a_snapshot_counts_when_the_log_says_so() {
     let directory = directory();
     let mut storage = open(directory.path());
     storage.write(&ready_of(run(1, 1, 9))).unwrap();
-    storage.snapshot_saver().save(&snapshot_at(1, 5)).unwrap();
+    save(&*storage.snapshot_saver(), &snapshot_at(1, 5)).unwrap();
     kill(storage);
     let storage = open(directory.path());
     assert!(storage.snapshot().unwrap().is_none());

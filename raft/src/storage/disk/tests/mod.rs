@@ -21,7 +21,7 @@ use crate::{
         Entries, Entry, EntryId, HardState, LogIndex, Membership, NodeId, Ready, Snapshot, Storage as _,
         StorageError, Term,
     },
-    storage::StorageWriter as _,
+    storage::{SnapshotSaver, StorageWriter as _},
 };
 use observed::Observed;
 
@@ -86,6 +86,12 @@ fn vote(hard_state: HardState) -> Ready {
 fn snapshot_at(term: u64, index: u64) -> Snapshot {
     let data = format!("state as of {index}@{term}").into_bytes();
     Snapshot { last: EntryId::new(term, index), membership: founders(), data: data.into() }
+}
+
+/// Saves a snapshot as a state machine would, in one piece.
+fn save(saver: &dyn SnapshotSaver, snapshot: &Snapshot) -> Result<Snapshot, StorageError> {
+    let bytes = snapshot.data.to_bytes()?;
+    saver.save(snapshot.last, snapshot.membership.clone(), Box::new(move |to| to.write_all(&bytes)))
 }
 
 /// The entries that the log holds, as `index@term`.
