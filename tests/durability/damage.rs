@@ -93,7 +93,7 @@ impl Specimen {
             outcomes.end_lost += 1;
         }
         // That a log goes on needs no proof for each bit.
-        if (outcomes.intact + outcomes.end_lost) % 8 != 0 {
+        if !(outcomes.intact + outcomes.end_lost).is_multiple_of(8) {
             return;
         }
         let mut model = Model::new();

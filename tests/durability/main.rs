@@ -15,6 +15,7 @@
     clippy::expect_used,
     reason = "in a test a broken premise must stop it"
 )]
+#![expect(clippy::print_stdout, reason = "what was tried, and what came of it")]
 
 mod crashes;
 mod damage;

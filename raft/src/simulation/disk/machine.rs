@@ -160,7 +160,7 @@ impl Machine {
 
     pub(super) fn create_directories(&mut self, path: &Path) -> io::Result<()> {
         let mut above = PathBuf::new();
-        for name in normal(path).iter() {
+        for name in &normal(path) {
             let names = self.names(&above)?;
             match names.cached.get(name) {
                 Some(Target::Directory) => {}

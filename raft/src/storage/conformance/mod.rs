@@ -53,9 +53,7 @@ use subject::Subject;
 /// # Errors
 /// The sentences that it breaks. It prints them also by `unwrap`.
 pub fn check<W: StorageWriter>(mut new: impl FnMut(Membership) -> W) -> Result<(), Broken> {
-    let sentences =
-        reading::sentences().into_iter().chain(writing::sentences()).chain(snapshots::sentences());
-    run(sentences.collect(), &mut |_, founders| new(founders))
+    run(&of_every_storage(), &mut |_, founders| new(founders))
 }
 
 /// Checks a storage that remembers. `open` opens the one at this place, or makes it there, for a cluster of these
@@ -66,9 +64,9 @@ pub fn check<W: StorageWriter>(mut new: impl FnMut(Membership) -> W) -> Result<(
 /// # Errors
 /// The sentences that it breaks. It prints them also by `unwrap`.
 pub fn check_durable<W: StorageWriter>(mut open: impl FnMut(&str, Membership) -> W) -> Result<(), Broken> {
-    let sentences =
-        reading::sentences().into_iter().chain(writing::sentences()).chain(snapshots::sentences());
-    run(sentences.chain(reopening::sentences()).collect(), &mut open)
+    let mut sentences = of_every_storage();
+    sentences.extend(reopening::sentences());
+    run(&sentences, &mut open)
 }
 
 /// One sentence of the contract, and how to see whether it is kept.
@@ -77,8 +75,13 @@ struct Sentence<W> {
     check: fn(&mut Subject<'_, W>) -> Finding,
 }
 
+/// What also a storage must keep that forgets.
+fn of_every_storage<W: StorageWriter>() -> Vec<Sentence<W>> {
+    [reading::sentences(), writing::sentences(), snapshots::sentences()].into_iter().flatten().collect()
+}
+
 fn run<W: StorageWriter>(
-    sentences: Vec<Sentence<W>>,
+    sentences: &[Sentence<W>],
     open: &mut dyn FnMut(&str, Membership) -> W,
 ) -> Result<(), Broken> {
     let mut broken = Vec::new();

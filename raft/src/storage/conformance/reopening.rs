@@ -37,7 +37,7 @@ pub(super) fn sentences<W: StorageWriter>() -> Vec<Sentence<W>> {
 
 fn written<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_log(&[1, 1, 2])?;
-    write(&mut storage, ready(3, &[2, 2], Some(hard_state(2, Some(3), 2))))?;
+    write(&mut storage, &ready(3, &[2, 2], Some(hard_state(2, Some(3), 2))))?;
     let reader = subject.reopen(storage).reader();
     same("the log", &log(&reader)?.as_str(), &"1@1 2@1 3@2 4@2 5@2")?;
     let state = reader.initial_state()?;
@@ -48,7 +48,7 @@ fn written<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 fn vote<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.open();
     for written in [hard_state(1, Some(2), 0), hard_state(5, None, 0), hard_state(5, Some(u64::MAX), 0)] {
-        write(&mut storage, ready(0, &[], Some(written)))?;
+        write(&mut storage, &ready(0, &[], Some(written)))?;
         storage = subject.reopen(storage);
         same("the hard state", &storage.reader().initial_state()?.hard_state, &written)?;
     }
@@ -57,10 +57,10 @@ fn vote<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 
 fn replaced<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_log(&[1, 1, 1, 1, 1])?;
-    write(&mut storage, ready(2, &[2], Some(hard_state(2, None, 0))))?;
+    write(&mut storage, &ready(2, &[2], Some(hard_state(2, None, 0))))?;
     storage = subject.reopen(storage);
     same("the log", &log(&storage.reader())?.as_str(), &"1@1 2@1 3@2")?;
-    write(&mut storage, ready(3, &[2], None))?;
+    write(&mut storage, &ready(3, &[2], None))?;
     let reader = subject.reopen(storage).reader();
     same("the log", &log(&reader)?.as_str(), &"1@1 2@1 3@2 4@2")
 }
@@ -68,7 +68,7 @@ fn replaced<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 fn installed<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_log(&[1, 1, 1])?;
     let made = snapshot(4, 9);
-    write(&mut storage, install(&made, &[4], hard_state(4, Some(1), 9)))?;
+    write(&mut storage, &install(&made, &[4], hard_state(4, Some(1), 9)))?;
     let storage = subject.reopen(storage);
     let reader = storage.reader();
     same("the log", &log(&reader)?.as_str(), &"10@4")?;
@@ -95,7 +95,7 @@ fn membership<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     storage = subject.reopen(storage);
     same("the membership after `compact`", &storage.reader().initial_state()?.membership, &joint())?;
     let other = crate::Snapshot { membership: founders(), ..snapshot(2, 7) };
-    write(&mut storage, install(&other, &[], hard_state(2, None, 7)))?;
+    write(&mut storage, &install(&other, &[], hard_state(2, None, 7)))?;
     let reader = subject.reopen(storage).reader();
     same("the membership after an install", &reader.initial_state()?.membership, &founders())
 }
@@ -129,7 +129,7 @@ fn staged<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 fn opening<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_committed_log(&[1, 1, 2, 2], 2)?;
     compact(&mut storage, &snapshot(1, 2), 1)?;
-    write(&mut storage, ready(0, &[], Some(hard_state(6, Some(3), 2))))?;
+    write(&mut storage, &ready(0, &[], Some(hard_state(6, Some(3), 2))))?;
     for _ in 0..4 {
         storage = subject.reopen(storage);
         let reader = storage.reader();
@@ -144,7 +144,7 @@ fn goes_on<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_committed_log(&[1], 1)?;
     for index in 2..=12 {
         storage = subject.reopen(storage);
-        write(&mut storage, ready(index - 1, &[index], Some(hard_state(index, Some(1), index - 1))))?;
+        write(&mut storage, &ready(index - 1, &[index], Some(hard_state(index, Some(1), index - 1))))?;
         if index % 4 == 0 {
             compact(&mut storage, &snapshot(index - 1, index - 1), 1)?;
         }

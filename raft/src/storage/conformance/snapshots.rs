@@ -61,17 +61,17 @@ fn begins_behind<W: StorageWriter>(storage: &W, snapshot: &Snapshot) -> Finding 
 fn installed<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_log(&[1, 1, 1])?;
     let snapshot = snapshot(4, 9);
-    write(&mut storage, install(&snapshot, &[], hard_state(4, None, 9)))?;
+    write(&mut storage, &install(&snapshot, &[], hard_state(4, None, 9)))?;
     begins_behind(&storage, &snapshot)?;
     same("the log", &log(&storage.reader())?.as_str(), &"")?;
-    write(&mut storage, ready(9, &[4, 5], Some(hard_state(5, None, 9))))?;
+    write(&mut storage, &ready(9, &[4, 5], Some(hard_state(5, None, 9))))?;
     same("the log", &log(&storage.reader())?.as_str(), &"10@4 11@5")
 }
 
 fn conflicting<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_log(&[1, 1, 1, 1, 1])?;
     let snapshot = snapshot(2, 3);
-    write(&mut storage, install(&snapshot, &[], hard_state(2, None, 3)))?;
+    write(&mut storage, &install(&snapshot, &[], hard_state(2, None, 3)))?;
     begins_behind(&storage, &snapshot)?;
     same("the last index", &storage.reader().last_index()?, &LogIndex(3))
 }
@@ -79,7 +79,7 @@ fn conflicting<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 fn followed<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_log(&[1, 1])?;
     let snapshot = snapshot(3, 7);
-    write(&mut storage, install(&snapshot, &[3, 4], hard_state(4, Some(2), 8)))?;
+    write(&mut storage, &install(&snapshot, &[3, 4], hard_state(4, Some(2), 8)))?;
     begins_behind(&storage, &snapshot)?;
     let reader = storage.reader();
     same("the log", &log(&reader)?.as_str(), &"8@3 9@4")?;
@@ -93,10 +93,10 @@ fn membership<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     compact(&mut storage, &made, 0)?;
     same("the membership after `compact`", &reader.initial_state()?.membership, &made.membership)?;
     made = Snapshot { membership: founders(), ..snapshot(2, 6) };
-    write(&mut storage, install(&made, &[], hard_state(2, None, 6)))?;
+    write(&mut storage, &install(&made, &[], hard_state(2, None, 6)))?;
     same("the membership after an install", &reader.initial_state()?.membership, &founders())?;
     made = snapshot(3, 8);
-    write(&mut storage, install(&made, &[], hard_state(3, None, 8)))?;
+    write(&mut storage, &install(&made, &[], hard_state(3, None, 8)))?;
     same("the membership after another install", &reader.initial_state()?.membership, &made.membership)
 }
 
@@ -110,7 +110,7 @@ fn contents<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
         same_snapshot("the writer's snapshot", storage.snapshot()?.as_ref(), &made)?;
     }
     let installed = snapshot(2, 50);
-    write(&mut storage, install(&installed, &[], hard_state(2, None, 50)))?;
+    write(&mut storage, &install(&installed, &[], hard_state(2, None, 50)))?;
     same_snapshot("the reader's snapshot", Some(&storage.reader().snapshot()?), &installed)?;
     same_snapshot("the writer's snapshot", storage.snapshot()?.as_ref(), &installed)
 }
@@ -123,7 +123,7 @@ fn saved<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     same("the writer's snapshot", &storage.snapshot()?, &None)?;
     same("the first index", &reader.first_index()?, &LogIndex(1))?;
     same("the membership", &reader.initial_state()?.membership, &founders())?;
-    write(&mut storage, ready(4, &[1], None))?;
+    write(&mut storage, &ready(4, &[1], None))?;
     same("the log", &log(&reader)?.as_str(), &"1@1 2@1 3@1 4@1 5@1")?;
     storage.compact(made, 0)?;
     same("the log", &log(&reader)?.as_str(), &"4@1 5@1")
@@ -197,7 +197,7 @@ fn not_brought_back<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 fn hard_state_left<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_committed_log(&[1, 1, 2, 2], 4)?;
     let written = hard_state(7, Some(3), 4);
-    write(&mut storage, ready(0, &[], Some(written)))?;
+    write(&mut storage, &ready(0, &[], Some(written)))?;
     compact(&mut storage, &snapshot(2, 4), 1)?;
     same("the hard state", &storage.reader().initial_state()?.hard_state, &written)
 }
@@ -208,8 +208,8 @@ fn goes_on<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     compact(&mut storage, &made, 0)?;
     begins_behind(&storage, &made)?;
     same("the last index", &storage.reader().last_index()?, &LogIndex(3))?;
-    write(&mut storage, ready(3, &[2, 3], Some(hard_state(3, None, 3))))?;
+    write(&mut storage, &ready(3, &[2, 3], Some(hard_state(3, None, 3))))?;
     same("the log", &log(&storage.reader())?.as_str(), &"4@2 5@3")?;
-    write(&mut storage, ready(3, &[4], Some(hard_state(4, None, 3))))?;
+    write(&mut storage, &ready(3, &[4], Some(hard_state(4, None, 3))))?;
     same("the log", &log(&storage.reader())?.as_str(), &"4@4")
 }

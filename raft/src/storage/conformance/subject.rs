@@ -44,7 +44,7 @@ impl<'a, W: StorageWriter> Subject<'a, W> {
     pub(super) fn with_committed_log(&mut self, terms: &[u64], commit: u64) -> Finding<W> {
         let mut storage = self.open();
         let term = terms.last().copied().unwrap_or_default();
-        write(&mut storage, ready(0, terms, Some(hard_state(term, None, commit))))?;
+        write(&mut storage, &ready(0, terms, Some(hard_state(term, None, commit))))?;
         Ok(storage)
     }
 }
@@ -110,8 +110,8 @@ pub(super) fn install(snapshot: &Snapshot, terms: &[u64], hard_state: HardState)
 }
 
 /// Writes one Ready, durably.
-pub(super) fn write<W: StorageWriter>(storage: &mut W, ready: Ready) -> Finding {
-    storage.write(&ready)?;
+pub(super) fn write<W: StorageWriter>(storage: &mut W, ready: &Ready) -> Finding {
+    storage.write(ready)?;
     Ok(())
 }
 

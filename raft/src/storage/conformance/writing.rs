@@ -35,9 +35,9 @@ pub(super) fn sentences<W: StorageWriter>() -> Vec<Sentence<W>> {
 fn readers<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.open();
     let before = storage.reader();
-    write(&mut storage, ready(0, &[1, 1], Some(hard_state(1, Some(2), 0))))?;
+    write(&mut storage, &ready(0, &[1, 1], Some(hard_state(1, Some(2), 0))))?;
     same("the log, for a reader made before the write", &log(&before)?.as_str(), &"1@1 2@1")?;
-    write(&mut storage, ready(2, &[2], None))?;
+    write(&mut storage, &ready(2, &[2], None))?;
     for reader in [before, storage.reader()] {
         same("the log", &log(&reader)?.as_str(), &"1@1 2@1 3@2")?;
         same("the hard state", &reader.initial_state()?.hard_state, &hard_state(1, Some(2), 0))?;
@@ -47,10 +47,10 @@ fn readers<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 
 fn replaced_tail<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_log(&[1, 1, 1, 1, 1])?;
-    write(&mut storage, ready(2, &[2, 2, 2, 2], None))?;
+    write(&mut storage, &ready(2, &[2, 2, 2, 2], None))?;
     let reader = storage.reader();
     same("the log", &log(&reader)?.as_str(), &"1@1 2@1 3@2 4@2 5@2 6@2")?;
-    write(&mut storage, ready(3, &[3], None))?;
+    write(&mut storage, &ready(3, &[3], None))?;
     same("the log", &log(&reader)?.as_str(), &"1@1 2@1 3@2 4@3")?;
     same("the last index", &reader.last_index()?, &LogIndex(4))?;
     unavailable("the term of a replaced entry", reader.term(LogIndex(5)))
@@ -58,7 +58,7 @@ fn replaced_tail<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 
 fn replaced_log<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_log(&[1, 1, 1])?;
-    write(&mut storage, ready(0, &[2], None))?;
+    write(&mut storage, &ready(0, &[2], None))?;
     same("the log", &log(&storage.reader())?.as_str(), &"1@2")
 }
 
@@ -66,7 +66,7 @@ fn runs<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.open();
     let entries = vec![run(0, &[1, 1]), run(2, &[1, 3]), run(4, &[3, 3])];
     let hard_state = Some(hard_state(3, None, 0));
-    write(&mut storage, Ready { entries, hard_state, must_sync: true, ..Ready::default() })?;
+    write(&mut storage, &Ready { entries, hard_state, must_sync: true, ..Ready::default() })?;
     same("the log", &log(&storage.reader())?.as_str(), &"1@1 2@1 3@1 4@3 5@3 6@3")
 }
 
@@ -88,7 +88,7 @@ fn hard_states<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
         [(1, Some(3), 0), (2, None, 0), (2, Some(1), 0), (3, Some(u64::MAX), 1), (9, None, 2)]
     {
         let written = hard_state(term, vote, commit);
-        write(&mut storage, ready(0, &[], Some(written)))?;
+        write(&mut storage, &ready(0, &[], Some(written)))?;
         same("the hard state", &reader.initial_state()?.hard_state, &written)?;
     }
     Ok(())
@@ -97,10 +97,10 @@ fn hard_states<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 fn parts<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.open();
     let reader = storage.reader();
-    write(&mut storage, ready(0, &[1], Some(hard_state(1, Some(2), 0))))?;
-    write(&mut storage, ready(1, &[1], None))?;
+    write(&mut storage, &ready(0, &[1], Some(hard_state(1, Some(2), 0))))?;
+    write(&mut storage, &ready(1, &[1], None))?;
     same("the hard state", &reader.initial_state()?.hard_state, &hard_state(1, Some(2), 0))?;
-    write(&mut storage, ready(0, &[], Some(hard_state(4, Some(3), 1))))?;
+    write(&mut storage, &ready(0, &[], Some(hard_state(4, Some(3), 1))))?;
     same("the log", &log(&reader)?.as_str(), &"1@1 2@1")
 }
 
@@ -108,16 +108,16 @@ fn unsynced<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.with_log(&[1, 1])?;
     let committed: HardState = hard_state(1, None, 2);
     storage.write(&Ready { hard_state: Some(committed), must_sync: false, ..Ready::default() })?;
-    write(&mut storage, ready(2, &[1], None))?;
+    write(&mut storage, &ready(2, &[1], None))?;
     same("the hard state", &storage.reader().initial_state()?.hard_state, &committed)
 }
 
 fn nothing_staged<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.open();
     storage.sync()?;
-    write(&mut storage, ready(0, &[1, 2], Some(hard_state(2, Some(1), 1))))?;
+    write(&mut storage, &ready(0, &[1, 2], Some(hard_state(2, Some(1), 1))))?;
     storage.sync()?;
-    write(&mut storage, Ready { must_sync: true, ..Ready::default() })?;
+    write(&mut storage, &Ready { must_sync: true, ..Ready::default() })?;
     let reader = storage.reader();
     same("the log", &log(&reader)?.as_str(), &"1@1 2@2")?;
     same("the hard state", &reader.initial_state()?.hard_state, &hard_state(2, Some(1), 1))
@@ -126,8 +126,8 @@ fn nothing_staged<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
 fn last_index<W: StorageWriter>(subject: &mut Subject<'_, W>) -> Finding {
     let mut storage = subject.open();
     same("the writer's last index", &StorageWriter::last_index(&storage)?, &LogIndex(0))?;
-    write(&mut storage, ready(0, &[1, 1, 1], Some(hard_state(1, None, 0))))?;
+    write(&mut storage, &ready(0, &[1, 1, 1], Some(hard_state(1, None, 0))))?;
     same("the writer's last index", &StorageWriter::last_index(&storage)?, &LogIndex(3))?;
-    write(&mut storage, ready(1, &[2], Some(hard_state(2, None, 0))))?;
+    write(&mut storage, &ready(1, &[2], Some(hard_state(2, None, 0))))?;
     same("the writer's last index", &StorageWriter::last_index(&storage)?, &LogIndex(2))
 }
