@@ -57,3 +57,15 @@ impl Elections {
         self.begun - self.won - u64::from(role == RoleKind::Candidate)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_election_is_lost_when_it_is_over_and_was_not_won() {
+        let elections = Elections { pre_votes: 9, begun: 5, won: 2 };
+        assert_eq!(elections.lost(RoleKind::Candidate), 2, "the fifth is still open");
+        assert_eq!(elections.lost(RoleKind::Follower), 3);
+    }
+}

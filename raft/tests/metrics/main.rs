@@ -78,8 +78,9 @@ fn what_a_lone_node_does_is_counted() {
     let node = start(&network, NodeId(1), &[NodeId(1)]);
     let handle = node.handle();
     page_with(&handle, |page| page.value("quorate_role", "role=\"leader\"") == Some(1.0));
-    for _ in 0..10 {
-        handle.propose("x").wait(PATIENCE).unwrap().applied().unwrap();
+    let tickets: Vec<_> = (0..10).map(|_| handle.propose("x")).collect();
+    for ticket in tickets {
+        ticket.wait(PATIENCE).unwrap().applied().unwrap();
     }
     let _too_large = handle.propose(vec![0; 2_000]).wait(PATIENCE).unwrap();
     handle.query(()).wait(PATIENCE).unwrap().applied().unwrap();
@@ -181,6 +182,7 @@ fn what_others_measure_stands_on_the_same_page() {
     let text = node.handle().metrics().render();
     assert!(text.contains("# TYPE shop_orders counter\nshop_orders_total{node=\"n7\"} 3\n"), "{text}");
     assert!(text.contains("shop_order_items_bucket{node=\"n7\",le=\"4.0\",country=\"no\"} 1\n"), "{text}");
+    assert!(text.contains("shop_order_items_bucket{node=\"n7\",le=\"+Inf\",country=\"no\"} 1\n"), "{text}");
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
 
