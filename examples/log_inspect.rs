@@ -8,16 +8,15 @@
 
 use std::{
     error::Error,
-    fs,
+    fs, io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use bytes::Bytes;
 use quorate::{
     DiskOptions, DiskStorage, Entries, Entry, EntryId, HardState, LogIndex, Membership, NodeId, Ready,
-    Snapshot, StorageWriter as _, Term,
+    StorageWriter as _, Term,
     storage::disk::{Inspection, SegmentReport, SegmentVerdict, SnapshotReport, inspect},
 };
 use slog::{Discard, Logger, o};
@@ -122,9 +121,8 @@ fn write_a_log(directory: &Path) -> Result<(), Box<dyn Error>> {
             ..Ready::default()
         })?;
     }
-    let data = Bytes::from_static(b"the state machine");
-    let snapshot = Snapshot { last: EntryId::new(2, 90), membership: founders, data };
-    storage.snapshot_saver().save(&snapshot)?;
+    let write = Box::new(|output: &mut dyn io::Write| output.write_all(b"the state machine"));
+    let snapshot = storage.snapshot_saver().save(EntryId::new(2, 90), founders, write)?;
     storage.compact(snapshot, 10)?;
     Ok(())
 }

@@ -17,6 +17,8 @@
 //! of its steps stands where it stands.
 #![cfg_attr(not(feature = "runtime"), allow(rustdoc::broken_intra_doc_links, reason = "the core alone"))]
 
+#[cfg(feature = "runtime")]
+mod back_off;
 pub mod consensus;
 #[cfg(feature = "runtime")]
 pub mod metrics;

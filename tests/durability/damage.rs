@@ -10,7 +10,7 @@ use quorate::{
 use crate::{
     model::{Model, State},
     node::{self, Node},
-    sweep::{at_each, seeds},
+    sweep::{at_each, is_replay, seeds},
     workload::Workload,
 };
 
@@ -146,7 +146,7 @@ fn flip_every_byte(test: &str, is_closed: bool) {
         });
     }
     println!("{outcomes:?}");
-    assert!(outcomes.intact > 0 && outcomes.refused > 0, "{outcomes:?}");
+    assert!(is_replay() || (outcomes.intact > 0 && outcomes.refused > 0), "{outcomes:?}");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn zeroed_page_is_refused_or_harmless() {
         });
     }
     println!("{outcomes:?}");
-    assert!(outcomes.intact > 0 && outcomes.refused > 0, "{outcomes:?}");
+    assert!(is_replay() || (outcomes.intact > 0 && outcomes.refused > 0), "{outcomes:?}");
 }
 
 #[test]
@@ -196,5 +196,5 @@ fn missing_file_is_refused_or_harmless() {
         });
     }
     println!("{outcomes:?}");
-    assert!(outcomes.intact > 0 && outcomes.refused > 0, "{outcomes:?}");
+    assert!(is_replay() || (outcomes.intact > 0 && outcomes.refused > 0), "{outcomes:?}");
 }

@@ -2,7 +2,7 @@
 
 use quorate::simulation::disk::{Fault, Operation};
 
-use crate::sweep::{actions, at_each, node, operations, seeds};
+use crate::sweep::{actions, at_each, is_replay, node, operations, seeds};
 
 /// One operation after another fails in this way; the log says so or gets over it, and loses nothing.
 fn fail_at_every_operation(test: &str, fault: Fault, usual_seeds: u64) {
@@ -29,7 +29,7 @@ fn fail_at_every_operation(test: &str, fault: Fault, usual_seeds: u64) {
             node.go_on(seed ^ operation);
         });
     }
-    assert!(reported > 0, "{fault:?} was never reported");
+    assert!(is_replay() || reported > 0, "{fault:?} was never reported");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn small_disk_fills_up_and_goes_on_when_there_is_room() {
             node.go_on(seed ^ pages);
         });
     }
-    assert!(filled > 0, "the disk was never full");
+    assert!(is_replay() || filled > 0, "the disk was never full");
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! in its order; a clear error is allowed only where bits were flipped. Each time, the log must then go on working.
 //!
 //! `QUORATE_SEEDS` says how many seeds to try. `QUORATE_SEED` and `QUORATE_OPERATION` try one, which is how a failure is
-//! replayed.
+//! replayed. With `QUORATE_TRACE` set, every action is printed, with the number of disk operations before it.
 
 #![expect(
     clippy::panic,

@@ -31,6 +31,11 @@ pub(crate) fn seeds(usual: u64) -> RangeInclusive<u64> {
     seeds
 }
 
+/// Whether one seed alone is tried, which need not meet everything.
+pub(crate) fn is_replay() -> bool {
+    number_from_environment("QUORATE_SEED").is_some()
+}
+
 /// What is done in the workload of this seed.
 pub(crate) fn actions(seed: u64) -> Vec<Action> {
     Workload::from(seed, State::new()).actions(ACTIONS)

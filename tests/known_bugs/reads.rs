@@ -1,7 +1,7 @@
 //! Linearizable reads.
 
-use harness::{Cluster, kind};
-use quorate::{LogIndex, NodeId, RawNode, ReadError, ReadOutcome};
+use harness::{Cluster, envelope, kind};
+use quorate::{Echo, LogIndex, Message, NodeId, RawNode, ReadError, ReadOutcome};
 
 fn outcomes(cluster: &mut Cluster, id: u64) -> Vec<ReadOutcome> {
     cluster.node(id).reads.drain(..).map(|read| read.outcome).collect()
@@ -56,6 +56,37 @@ fn f2_old_answers_release_no_new_read() {
     cluster.heal();
     cluster.pass(5);
     assert_eq!(outcomes(&mut cluster, 1), [ReadOutcome::Lost]);
+}
+
+/// An answer that comes late takes back nothing of what a newer one from the same follower has confirmed.
+#[test]
+fn f2_old_answer_takes_nothing_back() {
+    let mut cluster = Cluster::of(5);
+    cluster.elect(1);
+    cluster.read(1);
+    cluster.deliver(|m| m.to == NodeId(2));
+    let late = cluster.network.take(|m| m.from == NodeId(2));
+    cluster.lose_in_flight();
+    cluster.read(1);
+    cluster.deliver(|m| m.to == NodeId(2) || m.to == NodeId(3));
+    cluster.deliver(|m| m.from == NodeId(2));
+    late.into_iter().for_each(|message| cluster.step(message));
+    assert_eq!(outcomes(&mut cluster, 1), [], "n1 and n2 are two of five");
+    cluster.deliver(|m| m.from == NodeId(3));
+    assert_eq!(outcomes(&mut cluster, 1), [ReadOutcome::At(LogIndex(1)); 2]);
+}
+
+/// An answer to a round that the leader has not begun confirms nothing, and nothing that comes later.
+#[test]
+fn f2_answer_to_a_round_to_come() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    let echo = Echo(1_000_u64.to_be_bytes().to_vec().into());
+    cluster.step(envelope(2, 1, 1, Message::HeartbeatResponse { echo }));
+    cluster.read(1);
+    assert_eq!(outcomes(&mut cluster, 1), [], "nobody was asked yet");
+    cluster.settle();
+    assert_eq!(outcomes(&mut cluster, 1), [ReadOutcome::At(LogIndex(1))]);
 }
 
 /// Elsewhere a question that came again brought the queue of reads into disorder, and with it what an answer confirms.

@@ -39,7 +39,7 @@ pub struct NodeOptions {
     #[arg(long, value_name = "COUNT", default_value_t = 4096)]
     pub keep_entries: u64,
     /// The size of one file of the log in `--data-dir`. Small by default, since many nodes of a test share a disk.
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20,
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20,
         value_parser = clap::value_parser!(u64).range(DiskOptions::SEGMENT_BYTES_MIN..))]
     pub segment_bytes: u64,
     /// Hold in memory what is not synced yet, so that a kill of the process loses what a power cut would: for tests.

@@ -105,7 +105,11 @@ fn test(options: &TestOptions) -> Result<bool, Error> {
     store.save("messages.json", |out| store::write_messages(&finished.messages, out))?;
     store.save("report.txt", |out| out.write_all(report.as_bytes()))?;
     console::print(&report)?;
-    Ok(verdict == Verdict::Valid)
+    let is_valid = verdict == Verdict::Valid;
+    if is_valid {
+        store.remove_data()?;
+    }
+    Ok(is_valid)
 }
 
 /// A seed that nobody chose: the standard library seeds its hash tables from the system.

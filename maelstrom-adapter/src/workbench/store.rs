@@ -49,6 +49,15 @@ impl Store {
         self.directory.join("node-data")
     }
 
+    /// Removes the nodes' directories, if they had any: they take the most room, and after a valid run nobody looks.
+    pub(super) fn remove_data(&self) -> Result<(), Error> {
+        let path = self.data();
+        match fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Store { path, source }),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Writes a file with `write`.
     pub(super) fn save(
         &self,

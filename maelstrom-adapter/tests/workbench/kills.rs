@@ -25,6 +25,7 @@ fn a_cluster_that_remembers_is_valid_amid_kills_and_the_records_show_them() {
         assert!(history.contains(part), "{part}");
     }
     assert!(timeline.contains("\"kill: n") && timeline.contains("\"restart: n"));
+    assert!(!directory.join("store/latest/node-data").exists(), "it is of use only if something went wrong");
     let is_logged = |node| kept(&format!("node-logs/n{node}.log")).contains("--- life 2: ");
     assert!((0..3).any(is_logged));
 }
@@ -85,5 +86,6 @@ cat > /dev/null"#;
         assert!(report.contains("cannot read my log"), "{name}: {report}");
         assert!(verdict(&output).contains(problem), "{name}: {report}");
         assert_eq!(output.status.code(), Some(1), "{name}");
+        assert!(directory.join("store/latest/node-data/n0").is_dir(), "{name}");
     }
 }

@@ -3,7 +3,8 @@
 //! [`Handle::metrics`](crate::Handle::metrics) gives a node's [`Metrics`]; [`render`](Metrics::render) makes the page:
 //!
 //! ```
-//! # use quorate::{Config, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, RestoreError, StateMachine};
+//! # use quorate::{Config, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, RestoreError, SnapshotWriter};
+//! # use quorate::StateMachine;
 //! # use bytes::Bytes;
 //! # struct Nothing;
 //! # impl StateMachine for Nothing {
@@ -12,8 +13,8 @@
 //! #     type Answer = ();
 //! #     fn apply(&mut self, _: LogIndex, _: &Bytes) {}
 //! #     fn query(&self, (): ()) {}
-//! #     fn snapshot(&self) -> Box<dyn FnOnce() -> Bytes + Send> { Box::new(Bytes::new) }
-//! #     fn restore(&mut self, _: &Bytes) -> Result<(), RestoreError> { Ok(()) }
+//! #     fn snapshot(&self) -> SnapshotWriter { Box::new(|_| Ok(())) }
+//! #     fn restore(&mut self, _: &mut dyn std::io::Read) -> Result<(), RestoreError> { Ok(()) }
 //! # }
 //! # let network = MemNetwork::new();
 //! # let node = Node::start(

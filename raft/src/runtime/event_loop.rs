@@ -174,10 +174,10 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
     fn on_control(&mut self, control: Control) -> Result<(), StopReason> {
         match control {
             Control::Campaign => self.driver.campaign(),
-            Control::Written(report) => self.driver.on_written(report?, &mut *self.transport)?,
+            Control::Written(report) => self.driver.on_written(report, &mut *self.transport)?,
             // It is taken up below, also when nobody was woken for it.
             Control::Applied => {}
-            Control::ApplierFailed(reason) => return Err(reason),
+            Control::Failed(reason) => return Err(reason),
             Control::SnapshotMade(made) => self.driver.on_snapshot_made(made),
             Control::HandOverAndStop => {
                 self.driver.begin_stop();

@@ -60,10 +60,11 @@ impl<S: StateMachine> Request<S> {
 /// What must not be lost, and is rare.
 pub(super) enum Control {
     Campaign,
-    Written(Result<WriteReport, StopReason>),
+    Written(WriteReport),
     /// There is something among the [`ApplyReports`](super::apply_reports::ApplyReports).
     Applied,
-    ApplierFailed(StopReason),
+    /// The writer or the applier can do no more.
+    Failed(StopReason),
     SnapshotMade(SnapshotMade),
     /// Hand leadership on first, if there is one.
     HandOverAndStop,

@@ -1,12 +1,17 @@
 //! Where the driver's jobs are carried out: in line, or by a thread beside the loop.
 
-use std::{io, sync::Arc, thread::ThreadId};
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, ThreadId},
+};
 
 use crossbeam_channel::Sender;
 
 use super::{
     applier::Applier,
     apply_reports::ApplyReports,
+    error::{Part, StopReason},
     jobs::{ApplyJob, WriteJob},
     mailbox::Control,
     measurements::Measurements,
@@ -25,6 +30,29 @@ pub(super) enum Port<P, J> {
 
 pub(super) type WritePort<W> = Port<Writer<W>, WriteJob>;
 pub(super) type ApplyPort<S> = Port<Applier<S>, ApplyJob<S>>;
+
+/// Tells the loop how it goes; also, if the thread that holds it dies of a panic that nobody has caught.
+struct Reporter(Sender<Control>);
+
+impl Reporter {
+    /// Whether anybody listens, so that it is worth while to go on.
+    fn tell(&self, control: Control) -> bool {
+        self.0.send(control).is_ok()
+    }
+
+    fn fail(&self, reason: StopReason) -> bool {
+        self.tell(Control::Failed(reason));
+        false
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.fail(StopReason::panicked(Part::Core, &"a thread beside the loop has died"));
+        }
+    }
+}
 
 impl<P, J: Send + 'static> Port<P, J> {
     pub(super) fn thread_id(&self) -> Option<ThreadId> {
@@ -54,11 +82,13 @@ impl<W: StorageWriter + 'static> WritePort<W> {
         if !writer.waits_for_device() {
             return Ok(Self::InLine(writer));
         }
+        let reporter = Reporter(to_loop);
         let work = move |jobs: &mut dyn Iterator<Item = WriteJob>| {
-            let report = measurements.write(&mut writer, jobs);
-            // A storage that has failed is not touched again.
-            let goes_on = report.is_ok();
-            to_loop.send(Control::Written(report)).is_ok() && goes_on
+            let result = measurements.write(&mut writer, jobs);
+            match result {
+                Ok(report) => reporter.tell(Control::Written(report)),
+                Err(reason) => reporter.fail(reason),
+            }
         };
         Ok(Self::Thread(Worker::spawn(format!("{node}-writer"), work)?))
     }
@@ -76,14 +106,35 @@ impl<S: StateMachine> ApplyPort<S> {
         if is_in_line {
             return Ok(Self::InLine(applier));
         }
-        let work =
-            move |jobs: &mut dyn Iterator<Item = ApplyJob<S>>| match measurements.apply(&mut applier, jobs) {
-                Ok(report) => !reports.put(report) || to_loop.send(Control::Applied).is_ok(),
-                Err(reason) => {
-                    let _told = to_loop.send(Control::ApplierFailed(reason));
-                    false
-                }
-            };
+        let reporter = Reporter(to_loop);
+        let work = move |jobs: &mut dyn Iterator<Item = ApplyJob<S>>| {
+            let result = measurements.apply(&mut applier, jobs);
+            match result {
+                Ok(report) => !reports.put(report) || reporter.tell(Control::Applied),
+                Err(reason) => reporter.fail(reason),
+            }
+        };
         Ok(Self::Thread(Worker::spawn(format!("{node}-applier"), work)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+
+    #[test]
+    fn i3_a_thread_that_dies_of_our_own_mistake_is_heard_of() {
+        let (to_loop, control) = unbounded();
+        let reporter = Reporter(to_loop);
+        let work = move |jobs: &mut dyn Iterator<Item = u32>| {
+            assert_eq!(jobs.next(), Some(0), "that was the mistake");
+            reporter.tell(Control::Applied)
+        };
+        let worker = Worker::spawn("test".to_owned(), work).unwrap();
+        worker.send(0..2);
+        let told: Vec<_> = control.iter().collect();
+        assert!(matches!(told.last(), Some(Control::Failed(StopReason::Panicked { part: Part::Core, .. }))));
     }
 }

@@ -76,7 +76,7 @@ impl<J: Send + 'static> Worker<J> {
 
     pub(super) fn send(&self, jobs: impl Iterator<Item = J>) {
         for job in jobs {
-            // It has the other end of the queue as long as `self` does.
+            // `self` holds the other end too, so there always is one.
             let _queued = self.jobs.send(job);
         }
     }

@@ -3,11 +3,18 @@
 use std::{thread, time::Duration};
 
 use super::{
-    back_off::BackOff,
     error::SessionError,
     response::{SessionRefusal, SessionResponse},
 };
-use crate::runtime::{Clock, Outcome, RefusalReason, StillPending, SystemClock, Ticket};
+use crate::{
+    back_off::BackOff,
+    runtime::{Clock, Outcome, RefusalReason, StillPending, SystemClock, Ticket},
+};
+
+/// Shorter than an election takes, and longer than a burst.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// An election timeout: a new leader is not kept waiting for much longer than it took to elect it.
+const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The attempts to get one command into the log. Only for commands that may be there more than once.
 pub(super) struct Attempts<R> {
@@ -21,7 +28,7 @@ pub(super) struct Attempts<R> {
 impl<R> Attempts<R> {
     /// None was made yet.
     pub(super) fn new(seed: u64) -> Self {
-        Self { ticket: None, is_in_doubt: false, back_off: BackOff::new(seed) }
+        Self { ticket: None, is_in_doubt: false, back_off: BackOff::new(FIRST_PAUSE, LAST_PAUSE, seed) }
     }
 
     /// The first one is under way.
@@ -56,7 +63,7 @@ impl<R> Attempts<R> {
                     return Err(SessionError::TimedOut);
                 }
             }
-            let pause = self.back_off.next_pause();
+            let pause = self.back_off.next();
             if pause >= remaining() {
                 thread::sleep(remaining());
                 return Err(SessionError::TimedOut);

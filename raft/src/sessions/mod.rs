@@ -92,7 +92,6 @@
 //! clients in other processes.
 
 mod attempts;
-mod back_off;
 mod client;
 mod command;
 mod error;

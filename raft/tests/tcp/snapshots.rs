@@ -14,7 +14,7 @@ use quorate::{
 
 use crate::{
     proxy::Proxy,
-    recorder::{Record, Station, envelope, notice, numbers},
+    recorder::{Record, Station, envelope, notice},
     wait::eventually,
 };
 
@@ -91,7 +91,7 @@ fn a_snapshot_arrives_in_a_file_that_is_removed_when_nobody_needs_it() {
 }
 
 #[test]
-fn a_snapshot_for_which_there_is_no_room_is_refused_before_it_is_sent() {
+fn d14_a_snapshot_for_which_there_is_no_room_is_refused_before_it_is_sent() {
     let mut small = TcpOptions::default();
     small.max_snapshot_bytes = 1000;
     let (mut one, two) = (Station::new(1, TcpOptions::default()), Station::new(2, small));
@@ -119,22 +119,25 @@ fn d1_a_snapshot_whose_connection_breaks_is_reported() {
 #[test]
 fn a_snapshot_that_stands_still_is_given_up_and_messages_flow_meanwhile() {
     let mut tcp = TcpOptions::default();
-    tcp.idle_timeout = Duration::from_millis(300);
+    tcp.idle_timeout = Duration::from_secs(1);
     let (mut one, two) = (Station::new(1, tcp.clone()), Station::new(2, tcp));
     let proxy = Proxy::new(two.transport.local_address());
     one.transport.set_peer(NodeId(2), proxy.address.to_string());
     proxy.delay_snapshots(3_600_000);
     one.wait_until_connected(2);
     one.send(snapshot(1, 2, 1, pattern(1 << 20)));
-    let mut number = 0;
+    let (mut number, mut flowed) = (0, 0);
     let reported = eventually("it fails", || {
         number += 1;
         one.send(notice(1, 2, number));
-        one.record(|record| reports(record))
+        let reported = one.record(|record| reports(record));
+        if reported.is_none() {
+            flowed = two.record(|record| record.messages.len());
+        }
+        reported
     });
     assert_eq!(reported, [false]);
-    two.until("messages have come", |record| numbers(&record.messages).contains(&number).then_some(()));
-    assert_eq!(one.peer(2).connections, 1, "the connection for messages is another");
+    assert!(flowed > 0, "messages came while the snapshot stood still");
 }
 
 #[test]

@@ -228,6 +228,8 @@ fn of_too_many_strangers_the_oldest_go() {
 fn a_new_connection_of_a_node_takes_the_place_of_its_old_one() {
     let station = Station::new(1, TcpOptions::default());
     let old = caller(&station);
+    // It is answered first, and entered then.
+    eventually("it is entered", || (station.statistics().connections == 1).then_some(()));
     let new = caller(&station);
     assert!(until_closed(old).is_empty());
     assert_eq!(station.statistics().connections, 1);
@@ -241,6 +243,7 @@ fn there_are_no_more_connections_than_allowed() {
     tcp.max_connections = 1;
     let station = Station::new(1, tcp);
     let first = caller(&station);
+    eventually("it is entered", || (station.statistics().connections == 1).then_some(()));
     let other = Greeting { node: 3, incarnation: 1003, ..Greeting::GOOD };
     until_closed(stranger(&station, &other.to_bytes()));
     assert_eq!((station.statistics().connections, station.statistics().connections_refused), (1, 1));

@@ -1,7 +1,5 @@
 //! Small explorations, short enough for every test run; and proof that they could fail.
 
-#![expect(clippy::unwrap_used, reason = "in a test a broken premise must stop it")]
-
 use std::collections::{BTreeSet, HashSet};
 
 use exploration::{Bounds, Cluster, Flaw, Promise, Start};

@@ -74,8 +74,8 @@ impl Housekeeper {
             return Ok(Self { desk, orders: None, thread: None });
         }
         let (orders, receiver) = crossbeam_channel::unbounded();
-        let working = Arc::clone(&desk);
-        let work = move || receiver.iter().for_each(|order| working.carry_out(order));
+        let working = Working(Arc::clone(&desk));
+        let work = move || receiver.iter().for_each(|order| working.0.carry_out(order));
         let spawned = thread::Builder::new().name("log housekeeping".to_owned()).spawn(work);
         let thread = spawned.naming("start a thread for", &desk.shared.directory)?;
         Ok(Self { desk, orders: Some(orders), thread: Some(thread) })
@@ -128,9 +128,23 @@ impl Housekeeper {
     fn give(&self, order: Order) {
         match &self.orders {
             None => self.desk.carry_out(order),
-            // The thread ends only after this end of the channel.
-            Some(orders) => drop(orders.send(order)),
+            Some(orders) => {
+                if orders.send(order).is_err() {
+                    // The thread has panicked: segments are made where they are needed, old ones stay.
+                    self.desk.spares.lock().under_way = false;
+                }
+            }
         }
+    }
+}
+
+/// The thread's hold on the desk. If it ends, even by a panic, nobody waits for its work.
+struct Working(Arc<Desk>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.spares.lock().under_way = false;
+        self.0.changed.notify_all();
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     recovery::{self, Listing, Recovered},
     scan::Scan,
     segment::Segment,
-    snapshots::SnapshotFile,
+    snapshot_file::SnapshotFile,
 };
 use crate::consensus::{EntryId, HardState, LogIndex, Membership};
 
@@ -147,9 +147,7 @@ fn inspect_once(files: &dyn FileSystem, directory: &Path) -> Result<Inspection, 
 }
 
 fn inspect_snapshot(files: &dyn FileSystem, path: &Path, log: u64, last: EntryId) -> Result<u64, OpenError> {
-    let mut bytes = 0;
-    SnapshotFile::open(files, path, log, last)?.read_data(|chunk| bytes += chunk.len() as u64)?;
-    Ok(bytes)
+    SnapshotFile::open(files, path, log, last)?.check()
 }
 
 fn inspect_segment(files: &dyn FileSystem, directory: &Path, sequence: u64) -> SegmentReport {

@@ -74,6 +74,7 @@ mod recovery;
 mod scan;
 mod segment;
 mod shared;
+mod snapshot_file;
 mod snapshots;
 mod state;
 #[cfg(test)]

@@ -25,6 +25,7 @@ impl Name {
     pub(super) fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?;
         if let Some(stem) = name.strip_suffix(".tmp") {
+            let stem = stem.split_once('.').map_or(stem, |(stem, _)| stem);
             return Self::parse(stem).map(|_| Self::Unfinished);
         }
         Self::parse(name)
@@ -63,6 +64,11 @@ pub(super) fn unfinished(path: &Path) -> PathBuf {
     path.with_extension("tmp")
 }
 
+/// As [`unfinished`], where several may be made at the same time; `number` is no other's.
+pub(super) fn unfinished_copy(path: &Path, number: u64) -> PathBuf {
+    path.with_extension(format!("{number}.tmp"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +80,7 @@ mod tests {
             let path = name.path(directory);
             assert_eq!(Name::of(&path), Some(name));
             assert_eq!(Name::of(&unfinished(&path)), Some(Name::Unfinished));
+            assert_eq!(Name::of(&unfinished_copy(&path, 3)), Some(Name::Unfinished));
         }
         for other in ["lock", "segment-", "segment-+1", "segment-99999999999999999999", "notes.tmp", "a-1-2"]
         {

@@ -18,7 +18,7 @@ use super::{
     names::Name,
     scan::{Remains, Scan},
     segment::Segment,
-    snapshots::SnapshotFile,
+    snapshot_file::SnapshotFile,
     state::{Contents, LogState},
 };
 use crate::consensus::EntryId;
@@ -221,8 +221,8 @@ fn check_whole(
     }
     if let Some(last) = mark.snapshot() {
         let path = Name::Snapshot(last).path(directory);
-        let mut file = SnapshotFile::open(files, &path, log, last)?;
-        file.read_data(|_| {})?;
+        let file = SnapshotFile::open(files, &path, log, last)?;
+        file.check()?;
         state.membership = file.membership;
     }
     Ok(())

@@ -3,10 +3,10 @@
 use std::{
     io,
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use slog::{Logger, error};
 
 use super::{
@@ -25,8 +25,8 @@ pub(super) struct Shared {
     pub(super) logger: Logger,
     /// What is durable. Moves only after a flush.
     pub(super) state: RwLock<LogState>,
-    /// Held while a snapshot is saved: one at a time.
-    pub(super) saving: Mutex<()>,
+    /// How many snapshots were begun: a number for each.
+    pub(super) snapshots_begun: AtomicU64,
     /// What went wrong first. From then on nothing is known of what is durable, and nothing is tried again.
     failure: OnceLock<String>,
 }
@@ -39,8 +39,8 @@ impl Shared {
         state: LogState,
         logger: Logger,
     ) -> Arc<Self> {
-        let (state, saving, failure) = (RwLock::new(state), Mutex::new(()), OnceLock::new());
-        Arc::new(Self { files, directory, log, logger, state, saving, failure })
+        let (state, snapshots_begun, failure) = (RwLock::new(state), AtomicU64::new(0), OnceLock::new());
+        Arc::new(Self { files, directory, log, logger, state, snapshots_begun, failure })
     }
 
     /// Whether the log may still be written.

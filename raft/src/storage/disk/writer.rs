@@ -114,18 +114,6 @@ impl DiskStorage {
         Ok(())
     }
 
-    /// The entries of a Ready as one run. The core gives them so.
-    fn check_entries(&self, runs: &[Entries], base: EntryId) -> Result<(), StorageError> {
-        let mut previous = base;
-        for entry in runs.iter().flat_map(|run| run.iter()) {
-            if entry.id.index != previous.index.next() || entry.id.term < previous.term {
-                return Err(invalid(format!("entry {} cannot follow entry {previous}", entry.id)));
-            }
-            previous = entry.id;
-        }
-        Ok(())
-    }
-
     /// What the first of the entries follows.
     fn predecessor(&self, first: EntryId) -> Result<EntryId, StorageError> {
         let index = first.index.previous();
@@ -142,6 +130,7 @@ impl DiskStorage {
         Ok(EntryId { term, index })
     }
 
+    /// Stages a Ready that has a snapshot, entries, or both.
     fn stage_entries(&mut self, ready: &Ready, hard_state: HardState) -> Result<(), StorageError> {
         let first = ready.entries.iter().find_map(Entries::first_id);
         let base = match (&ready.snapshot, first) {
@@ -149,14 +138,14 @@ impl DiskStorage {
             (None, Some(first)) => self.predecessor(first)?,
             (None, None) => return Ok(()),
         };
-        self.check_entries(&ready.entries, base)?;
+        check_contiguous(&ready.entries, base)?;
         let entries = || ready.entries.iter().flat_map(|run| run.iter());
         let mark = Mark { snapshot: base, base, first_segment: 0 };
         let purpose = if ready.snapshot.is_some() { Purpose::Install(mark) } else { Purpose::Write };
         let too_large = || invalid("an entry is larger than 4 GiB".to_owned());
         let bytes = frame::frame_bytes(purpose, entries()).ok_or_else(too_large)?;
         if let Some(snapshot) = &ready.snapshot {
-            snapshots::save(&self.shared, snapshot)?;
+            snapshots::save_copy(&self.shared, snapshot)?;
         }
         self.make_room(bytes, RESERVE_BYTES)?;
         self.batch.reserve(bytes);
@@ -183,17 +172,10 @@ impl StorageWriter for DiskStorage {
     fn stage(&mut self, ready: &Ready) -> Result<(), StorageError> {
         self.shared.check()?;
         let hard_state = ready.hard_state.unwrap_or(self.hard_state);
-        let staged = ready.entries.iter().rev().find_map(Entries::last_id);
-        let last =
-            staged.or(ready.snapshot.as_ref().map(|snapshot| snapshot.last)).unwrap_or(self.batch.last_id());
-        if hard_state.commit > last.index {
-            // Such a log could not be opened again.
-            return Err(invalid(format!(
-                "entry {} is committed, but the log ends at {last}",
-                hard_state.commit
-            )));
-        }
-        if ready.snapshot.is_some() || !ready.entries.is_empty() {
+        let last_entry = ready.entries.iter().rev().find_map(Entries::last_id);
+        let last = last_entry.or(ready.snapshot.as_ref().map(|snapshot| snapshot.last));
+        check_commit(hard_state.commit, last.unwrap_or(self.batch.last_id()))?;
+        if last.is_some() {
             self.stage_entries(ready, hard_state)?;
             self.is_hard_state_unsaid = false;
         } else if hard_state != self.hard_state {
@@ -235,7 +217,7 @@ impl StorageWriter for DiskStorage {
         debug_assert!(base.index <= snapshot.last.index, "the log is cut where the snapshot ends, or before");
         let path = Name::Snapshot(snapshot.last).path(&self.shared.directory);
         if self.shared.files.open(&path, OpenMode::Read).is_err() {
-            snapshots::save(&self.shared, &snapshot)?;
+            snapshots::save_copy(&self.shared, &snapshot)?;
         }
         self.make_room(frame::Head::BYTES_MAX as u64, SEAL_BYTES)?;
         self.batch.put_snapshot(
@@ -271,6 +253,26 @@ impl Drop for DiskStorage {
             }
         }
     }
+}
+
+/// Checks that a log which ends at `last` holds what is committed: it could not be opened again otherwise.
+fn check_commit(commit: LogIndex, last: EntryId) -> Result<(), StorageError> {
+    if commit > last.index {
+        return Err(invalid(format!("entry {commit} is committed, but the log ends at {last}")));
+    }
+    Ok(())
+}
+
+/// Checks that the runs follow one another, and `base`.
+fn check_contiguous(runs: &[Entries], base: EntryId) -> Result<(), StorageError> {
+    let mut previous = base;
+    for entry in runs.iter().flat_map(|run| run.iter()) {
+        if entry.id.index != previous.index.next() || entry.id.term < previous.term {
+            return Err(invalid(format!("entry {} cannot follow entry {previous}", entry.id)));
+        }
+        previous = entry.id;
+    }
+    Ok(())
 }
 
 fn invalid(what: String) -> StorageError {

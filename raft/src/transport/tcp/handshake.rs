@@ -226,3 +226,28 @@ impl Introduction<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_refuses_a_node_that_lost_its_data_and_the_node_itself_are_told_the_way_out() {
+        let refused = HandshakeError::Incarnation { node: NodeId(2), theirs: 9, known: 7 };
+        let told = HandshakeError::RefusedByPeer(Refusal::of(refused.refusal().word()));
+        for message in [refused.to_string(), told.to_string()] {
+            assert!(
+                message.to_lowercase().contains("remove it from the cluster, and add it under a new id"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_reason_survives_its_way_and_an_unknown_one_is_told_as_such() {
+        for reason in Refusal::ALL {
+            assert_eq!(Refusal::of(reason.word()), *reason);
+        }
+        assert_eq!(Refusal::of(200), Refusal::Unknown);
+    }
+}

@@ -86,7 +86,6 @@
 //! # }
 //! ```
 
-mod back_off;
 mod batch;
 mod budget;
 mod channel;

@@ -1,6 +1,7 @@
 //! The thread that hears one caller.
 
 use std::{
+    cell::OnceCell,
     io::{self, Write as _},
     net::TcpStream,
     sync::{Arc, atomic::Ordering},
@@ -67,13 +68,12 @@ fn serve(
         Err(error) => return debug!(shared.logger, "no handle for a connection: {error} -> closing it"),
     };
     stranger.release();
-    let peer = shared.peer(node);
+    let hearing = Hearing { shared, node, peer: OnceCell::new() };
     // It is there: no reason to wait longer before calling it.
-    if let Some(peer) = peer.as_ref().filter(|peer| !peer.is_connected()) {
+    if let Some(peer) = hearing.peer().filter(|peer| !peer.is_connected()) {
         peer.queue.hurry();
     }
     info!(shared.logger, "peer has called -> it is heard"; "peer" => %node);
-    let hearing = Hearing { shared, node, peer };
     let end = match caller.purpose {
         Purpose::Messages => hearing.messages(reading, writing),
         Purpose::Snapshot => snapshot_receiver::receive(&hearing, reading, writing),
@@ -86,8 +86,7 @@ fn serve(
 pub(super) struct Hearing<'a> {
     pub(super) shared: &'a Shared,
     pub(super) node: NodeId,
-    /// Where it is counted, if it is one of ours.
-    pub(super) peer: Option<Arc<Peer>>,
+    peer: OnceCell<Arc<Peer>>,
 }
 
 /// Why a caller is heard no longer.
@@ -116,6 +115,17 @@ impl From<io::Error> for HearingError {
 }
 
 impl Hearing<'_> {
+    /// Where it is counted, if it is one of ours. It may become one while it is heard.
+    pub(super) fn peer(&self) -> Option<&Peer> {
+        if self.peer.get().is_none()
+            && let Some(peer) = self.shared.peer(self.node)
+        {
+            // It was empty a moment ago, and no other thread has it.
+            let _set = self.peer.set(peer);
+        }
+        self.peer.get().map(|peer| &**peer)
+    }
+
     /// Gives the node what comes, and answers questions, until that fails.
     fn messages(&self, reading: Reading, mut writing: Writing) -> Result<(), HearingError> {
         let mut frames = FrameReader::new(reading, self.shared.options.max_message_bytes);
@@ -125,7 +135,7 @@ impl Hearing<'_> {
             self.count_bytes(frame.body.len());
             if frame.kind == Kind::Message {
                 let envelope = self.checked(wire::decode(frame.body)?)?;
-                if let Some(peer) = &self.peer {
+                if let Some(peer) = self.peer() {
                     add(&peer.counters.messages_received, 1);
                 }
                 self.shared.deliver(envelope);
@@ -148,7 +158,7 @@ impl Hearing<'_> {
     }
 
     pub(super) fn count_bytes(&self, body: usize) {
-        if let Some(peer) = &self.peer {
+        if let Some(peer) = self.peer() {
             add(&peer.counters.bytes_received, frame::HEADER_LENGTH + body);
         }
     }

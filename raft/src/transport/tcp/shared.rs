@@ -6,7 +6,6 @@ use parking_lot::{Mutex, RwLock};
 use slog::{Logger, warn};
 
 use super::{
-    back_off::BackOff,
     budget::Budget,
     connected::Connected,
     handshake::Introduction,
@@ -23,6 +22,7 @@ use super::{
     writer,
 };
 use crate::{
+    back_off::BackOff,
     consensus::{Envelope, NodeId},
     transport::Inbox,
 };

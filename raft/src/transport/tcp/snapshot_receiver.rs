@@ -36,7 +36,7 @@ pub(super) fn receive(
     say(&mut writing, Kind::SnapshotWanted)?;
     let data = data(hearing, &mut frames, &mut writing, bytes, spool)?;
     hearing.shared.deliver(put_together(head, data));
-    if let Some(peer) = &hearing.peer {
+    if let Some(peer) = hearing.peer() {
         add(&peer.counters.snapshots_received, 1);
     }
     Ok(say(&mut writing, Kind::SnapshotReceived)?)

@@ -14,7 +14,8 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use slog::{Logger, error};
 
-use super::{back_off::BackOff, time::Deadline};
+use super::time::Deadline;
+use crate::back_off::BackOff;
 
 /// All threads of one transport.
 pub(super) struct Threads {

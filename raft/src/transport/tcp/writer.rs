@@ -9,7 +9,6 @@ use std::{io, sync::atomic::Ordering, thread, time::Duration};
 use slog::{debug, info};
 
 use super::{
-    back_off::BackOff,
     batch::Batch,
     channel::{Reading, Writing},
     dial::{Connection, dial},
@@ -22,6 +21,7 @@ use super::{
     statistics::{Dropped, add},
     time::{Deadline, Stopwatch},
 };
+use crate::back_off::BackOff;
 
 /// How many bytes of messages are encoded before they are written.
 const MAX_BATCH_BYTES: usize = 1 << 20;

@@ -1,5 +1,7 @@
 //! A log that nothing goes wrong with.
 
+use std::fs;
+
 use super::{files::*, *};
 
 #[test]
@@ -56,6 +58,15 @@ fn several_readys_become_durable_with_one_write_and_one_flush() {
 }
 
 #[test]
+fn a_vote_beside_runs_of_no_entries_is_written() {
+    let directory = directory();
+    let mut storage = open(directory.path());
+    storage.write(&Ready { hard_state: Some(hard_state(4, 2, 0)), ..ready_of(Entries::EMPTY) }).unwrap();
+    kill(storage);
+    assert_eq!(open(directory.path()).reader().hard_state(), hard_state(4, 2, 0));
+}
+
+#[test]
 fn a_log_goes_on_over_many_segments() {
     let directory = directory();
     let mut storage = open(directory.path());
@@ -109,13 +120,13 @@ fn compaction_drops_what_the_snapshot_contains() {
     storage.write(&vote(hard_state(1, 1, 150))).unwrap();
     let before = segments(directory.path());
     let snapshot = snapshot_at(1, 140);
-    storage.snapshot_saver().save(&snapshot).unwrap();
+    save(&storage, &snapshot).unwrap();
     storage.compact(snapshot.clone(), 5).unwrap();
     for life in 0..3 {
         assert_eq!(held(&storage).split(' ').next(), Some("136@1"), "life {life}");
         assert_eq!(storage.reader().term(LogIndex(135)).unwrap(), Term(1));
         assert!(matches!(storage.reader().term(LogIndex(134)), Err(StorageError::Compacted(_))));
-        assert_eq!(storage.snapshot().unwrap(), Some(snapshot.clone()));
+        assert_eq!(snapshot_in(&storage), snapshot);
         assert!(segments(directory.path()) < before, "{:?}", names(directory.path()));
         drop(storage);
         storage = open(directory.path());
@@ -138,7 +149,7 @@ fn a_snapshot_from_the_leader_takes_the_place_of_the_log() {
     let storage = open(directory.path());
     assert_eq!(held(&storage), "21@3 22@3 23@3");
     assert_eq!(storage.reader().term(LogIndex(20)).unwrap(), Term(3));
-    assert_eq!(storage.snapshot().unwrap(), Some(snapshot_at(3, 20)));
+    assert_eq!(snapshot_in(&storage), snapshot_at(3, 20));
 }
 
 #[test]
@@ -167,4 +178,22 @@ fn a_thread_prepares_segments_while_the_log_is_written() {
     drop(storage);
     assert!(held(&open()).starts_with("291@1 "));
     assert!(segments(directory.path()) <= 2, "{:?}", names(directory.path()));
+}
+
+/// A file system that cannot make spares, and says so by a panic, on whatever thread.
+#[test]
+fn a_log_does_not_wait_for_a_thread_that_has_panicked() {
+    let (directory, files) = (directory(), Observed::default());
+    drop(open_in(&files, directory.path()).unwrap());
+    for name in names(directory.path()).iter().filter(|name| name.starts_with("spare")) {
+        fs::remove_file(directory.path().join(name)).unwrap();
+    }
+    files.panic_once("create spare");
+    let background = DiskOptions { background: true, ..options() };
+    let mut storage =
+        DiskStorage::open_in(Arc::new(files), directory.path(), founders(), background, logger()).unwrap();
+    for index in 1..=100 {
+        storage.write(&ready_of(run_of_bytes(1, index, index, 300))).unwrap();
+    }
+    assert!(segments(directory.path()) > 2);
 }

@@ -65,7 +65,6 @@ fn hazard_02_after_a_failed_flush_nothing_is_written_or_promised_any_more() {
     let (directory, files) = (directory(), Observed::default());
     let mut storage = open_in(&files, directory.path()).unwrap();
     storage.write(&ready_of(run(1, 1, 1))).unwrap();
-    let saver = storage.snapshot_saver();
     files.fail_once("sync segment", io::ErrorKind::Other);
     assert!(storage.write(&ready_of(run(1, 2, 2))).is_err());
     files.take_calls();
@@ -73,7 +72,7 @@ fn hazard_02_after_a_failed_flush_nothing_is_written_or_promised_any_more() {
         storage.stage(&ready_of(run(1, 2, 2))),
         storage.sync(),
         storage.compact(snapshot_at(1, 1), 0),
-        saver.save(&snapshot_at(1, 1)),
+        save(&storage, &snapshot_at(1, 1)).map(|_| ()),
     ];
     for refusal in refusals {
         let error = refusal.unwrap_err().to_string();
@@ -104,7 +103,7 @@ fn hazard_02_a_failed_flush_of_the_directory_counts_as_well() {
     let mut storage = open_in(&files, directory.path()).unwrap();
     storage.write(&ready_of(run(1, 1, 1))).unwrap();
     files.fail_once("sync directory", io::ErrorKind::Other);
-    assert!(storage.snapshot_saver().save(&snapshot_at(1, 1)).is_err());
+    assert!(save(&storage, &snapshot_at(1, 1)).is_err());
     assert!(storage.write(&ready_of(run(1, 2, 2))).is_err());
 }
 

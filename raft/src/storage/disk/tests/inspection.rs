@@ -33,7 +33,7 @@ fn a_log_in_use_is_seen_as_it_is() {
     assert!(matches!(last.verdict, SegmentVerdict::Open), "{}", last.verdict);
     assert!(!sealed.is_empty() && sealed.iter().all(|one| matches!(one.verdict, SegmentVerdict::Sealed)));
     assert_eq!(last.runs.last().unwrap().1, EntryId::new(2, 120));
-    assert_eq!(*seen.snapshots[0].bytes.as_ref().unwrap(), snapshot_at(1, 40).data.len() as u64);
+    assert_eq!(*seen.snapshots[0].bytes.as_ref().unwrap(), snapshot_at(1, 40).data.size());
     assert_eq!(names(directory.path()), before, "nothing is touched");
 
     drop(storage);

@@ -21,6 +21,7 @@ use crate::{
         Entries, Entry, EntryId, HardState, LogIndex, Membership, NodeId, Ready, Snapshot, Storage as _,
         StorageError, Term,
     },
+    state_machine::SnapshotWriter,
     storage::StorageWriter as _,
 };
 use observed::Observed;
@@ -86,6 +87,23 @@ fn vote(hard_state: HardState) -> Ready {
 fn snapshot_at(term: u64, index: u64) -> Snapshot {
     let data = format!("state as of {index}@{term}").into_bytes();
     Snapshot { last: EntryId::new(term, index), membership: founders(), data: data.into() }
+}
+
+/// The snapshot in force, with its contents in memory.
+fn snapshot_in(storage: &DiskStorage) -> Snapshot {
+    let snapshot = storage.snapshot().unwrap().unwrap();
+    Snapshot { data: snapshot.data.to_bytes().unwrap().into(), ..snapshot }
+}
+
+/// What writes the contents of `snapshot`.
+fn contents_of(snapshot: &Snapshot) -> SnapshotWriter {
+    let bytes = snapshot.data.to_bytes().unwrap();
+    Box::new(move |output| output.write_all(&bytes))
+}
+
+/// Saves `snapshot` as if a state machine had made it.
+fn save(storage: &DiskStorage, snapshot: &Snapshot) -> Result<Snapshot, StorageError> {
+    storage.snapshot_saver().save(snapshot.last, snapshot.membership.clone(), contents_of(snapshot))
 }
 
 /// The entries that the log holds, as `index@term`.

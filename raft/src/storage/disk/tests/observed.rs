@@ -27,7 +27,8 @@ struct Observations {
 struct Failure {
     /// How the call to fail begins.
     call: String,
-    kind: io::ErrorKind,
+    /// `None` for a panic.
+    kind: Option<io::ErrorKind>,
     once: bool,
 }
 
@@ -39,12 +40,17 @@ impl Observed {
 
     /// The next call that begins with `call` fails.
     pub(super) fn fail_once(&self, call: &str, kind: io::ErrorKind) {
-        self.inner.lock().failures.push(Failure { call: call.to_owned(), kind, once: true });
+        self.inner.lock().failures.push(Failure { call: call.to_owned(), kind: Some(kind), once: true });
+    }
+
+    /// In the next call that begins with `call`, the thread panics.
+    pub(super) fn panic_once(&self, call: &str) {
+        self.inner.lock().failures.push(Failure { call: call.to_owned(), kind: None, once: true });
     }
 
     /// Every call that begins with `call` fails.
     pub(super) fn fail_always(&self, call: &str, kind: io::ErrorKind) {
-        self.inner.lock().failures.push(Failure { call: call.to_owned(), kind, once: false });
+        self.inner.lock().failures.push(Failure { call: call.to_owned(), kind: Some(kind), once: false });
     }
 
     pub(super) fn fail_no_more(&self) {
@@ -61,7 +67,11 @@ impl Observed {
         if inner.failures[at].once {
             inner.failures.remove(at);
         }
-        Err(kind.into())
+        drop(inner);
+        match kind {
+            Some(kind) => Err(kind.into()),
+            None => panic!("told to panic"),
+        }
     }
 }
 

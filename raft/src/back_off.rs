@@ -7,7 +7,7 @@ use rand_pcg::Pcg32;
 
 /// Waits that double from attempt to attempt, up to a limit, each drawn from the upper half of its span: nodes
 /// that lost each other at the same moment do not come back at the same moment.
-pub(super) struct BackOff {
+pub(crate) struct BackOff {
     min: Duration,
     max: Duration,
     next: Duration,
@@ -15,19 +15,19 @@ pub(super) struct BackOff {
 }
 
 impl BackOff {
-    pub(super) fn new(min: Duration, max: Duration, seed: u64) -> Self {
+    pub(crate) fn new(min: Duration, max: Duration, seed: u64) -> Self {
         Self { min, max, next: min, random: Pcg32::seed_from_u64(seed) }
     }
 
     /// How long to wait before the next attempt.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let span = self.next;
         self.next = span.saturating_mul(2).min(self.max);
         span.mul_f64(self.random.random_range(0.5..=1.0))
     }
 
     /// An attempt has succeeded: the next failure is the first again.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = self.min;
     }
 }
