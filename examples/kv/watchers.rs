@@ -42,6 +42,8 @@ impl Watchers {
 
 #[cfg(test)]
 mod tests {
+    use crossbeam_channel::TryRecvError;
+
     use super::*;
 
     fn change(key: &str, index: u64) -> Change {
@@ -67,7 +69,8 @@ mod tests {
         for index in 1..=CHANGES_WAITING_MAX as u64 + 2 {
             watchers.publish(&change("a", index));
         }
-        let heard: Vec<_> = slow.iter().map(|change| change.index).collect();
+        let heard: Vec<_> = slow.try_iter().map(|change| change.index).collect();
         assert_eq!(heard, (1..=CHANGES_WAITING_MAX as u64).collect::<Vec<_>>());
+        assert_eq!(slow.try_recv(), Err(TryRecvError::Disconnected));
     }
 }
