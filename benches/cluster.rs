@@ -18,10 +18,14 @@ use std::{
 use bytes::Bytes;
 use crossbeam_channel::{Sender, unbounded};
 use quorate::{
-    Config, DiskOptions, DiskStorage, Handle, LogIndex, Membership, Node, NodeId, Options, Outcome,
-    RestoreError, RoleKind, SnapshotWriter, StateMachine, TcpOptions, TcpTransport, transport::tcp::Identity,
+    Config, DiskOptions, DiskStorage, Handle, Membership, Node, NodeId, Options, Outcome, RoleKind,
+    TcpOptions, TcpTransport, transport::tcp::Identity,
 };
 use slog::{Discard, Logger, o};
+
+use counter::Counter;
+
+mod counter;
 
 /// How large a command is.
 const COMMAND_BYTES: usize = 256;
@@ -83,7 +87,7 @@ impl Run {
 }
 
 /// Commits for one turn, with so many commands under way at once.
-fn commit(leader: &Handle<Count>, run: &mut Run) -> Result<(), Box<dyn Error>> {
+fn commit(leader: &Handle<Counter>, run: &mut Run) -> Result<(), Box<dyn Error>> {
     let (done, outcomes) = unbounded();
     let begin = Instant::now();
     for _ in 0..run.outstanding {
@@ -107,7 +111,7 @@ fn commit(leader: &Handle<Count>, run: &mut Run) -> Result<(), Box<dyn Error>> {
 }
 
 /// Proposes a command; how long it took, and whether it was applied, comes through the channel.
-fn propose(leader: &Handle<Count>, done: &Sender<(Duration, bool)>) {
+fn propose(leader: &Handle<Counter>, done: &Sender<(Duration, bool)>) {
     let (begin, done) = (Instant::now(), done.clone());
     leader.propose_with(Bytes::from_static(&[7; COMMAND_BYTES]), move |outcome| {
         // Nobody listens any more if the bench has failed.
@@ -187,7 +191,7 @@ impl RawWire {
 
 /// Three nodes in this process, as three processes would run them.
 struct Cluster {
-    nodes: Vec<Node<Count>>,
+    nodes: Vec<Node<Counter>>,
     /// As long as they are held, there is a network.
     transports: Vec<TcpTransport>,
 }
@@ -214,7 +218,14 @@ impl Cluster {
                 transport.set_peer(*peer, address.to_string());
             }
             let (config, options) = (Config::new(id, id.0), Options::default());
-            let node = Node::start(config, options, Count(0), storage, transport.sender(), logger.clone())?;
+            let node = Node::start(
+                config,
+                options,
+                Counter::default(),
+                storage,
+                transport.sender(),
+                logger.clone(),
+            )?;
             transport.attach(node.handle());
             cluster.nodes.push(node);
             cluster.transports.push(transport);
@@ -223,7 +234,7 @@ impl Cluster {
     }
 
     /// Whoever is elected.
-    fn leader(&self) -> Result<Handle<Count>, Box<dyn Error>> {
+    fn leader(&self) -> Result<Handle<Counter>, Box<dyn Error>> {
         let deadline = Instant::now() + Duration::from_secs(30);
         while Instant::now() < deadline {
             let mut handles = self.nodes.iter().map(Node::handle);
@@ -233,35 +244,5 @@ impl Cluster {
             thread::sleep(Duration::from_millis(20));
         }
         Err("nobody was elected: the machine is too busy for this bench".into())
-    }
-}
-
-/// How many commands there were.
-struct Count(u64);
-
-impl StateMachine for Count {
-    type Response = u64;
-    type Query = ();
-    type Answer = u64;
-
-    fn apply(&mut self, _index: LogIndex, _command: &Bytes) -> u64 {
-        self.0 += 1;
-        self.0
-    }
-
-    fn query(&self, (): ()) -> u64 {
-        self.0
-    }
-
-    fn snapshot(&self) -> SnapshotWriter {
-        let count = self.0;
-        Box::new(move |output| output.write_all(&count.to_le_bytes()))
-    }
-
-    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
-        let mut count = [0; 8];
-        snapshot.read_exact(&mut count)?;
-        self.0 = u64::from_le_bytes(count);
-        Ok(())
     }
 }

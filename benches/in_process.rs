@@ -17,44 +17,17 @@ use std::{
 
 use bytes::Bytes;
 use quorate::{
-    Config, Handle, LogIndex, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, RestoreError,
-    RoleKind, Snapshot, SnapshotSaver, SnapshotWriter, StateMachine, StorageError, StorageWriter,
+    Config, Handle, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, RoleKind, Snapshot,
+    SnapshotSaver, StateMachine, StorageError, StorageWriter,
 };
 use slog::{Discard, Logger, o};
 
+use counter::Counter;
+
+mod counter;
+
 const MEASURED: Duration = Duration::from_secs(3);
 const WARM_UP: Duration = Duration::from_millis(500);
-
-/// Counts commands.
-#[derive(Default)]
-struct Counter(u64);
-
-impl StateMachine for Counter {
-    type Response = u64;
-    type Query = ();
-    type Answer = u64;
-
-    fn apply(&mut self, _index: LogIndex, _command: &Bytes) -> u64 {
-        self.0 += 1;
-        self.0
-    }
-
-    fn query(&self, (): ()) -> u64 {
-        self.0
-    }
-
-    fn snapshot(&self) -> SnapshotWriter {
-        let count = self.0;
-        Box::new(move |output| output.write_all(&count.to_be_bytes()))
-    }
-
-    fn restore(&mut self, snapshot: &mut dyn Read) -> Result<(), RestoreError> {
-        let mut count = [0; 8];
-        snapshot.read_exact(&mut count)?;
-        self.0 = u64::from_be_bytes(count);
-        Ok(())
-    }
-}
 
 /// A disk that takes a millisecond for each sync.
 struct SlowDisk(MemStorage);

@@ -99,8 +99,7 @@ impl Raft {
     /// Who handles what, in which role. Here the terms are equal, but for pre-votes.
     fn dispatch(&mut self, from: NodeId, term: Term, message: Message) -> Result<(), StepError> {
         use RoleKind::{Candidate, Follower, Leader, PreCandidate};
-        let role = self.role.kind();
-        match (message, role) {
+        match (message, self.role.kind()) {
             (
                 Message::PreVoteRequest { last, priority, committed },
                 Follower | PreCandidate | Candidate | Leader,
@@ -143,7 +142,6 @@ impl Raft {
             (Message::ReadIndexResponse { token, index }, Follower) => {
                 self.on_read_index_response(&token, index);
             }
-
             (Message::TransferRequest, Leader) => self.on_transfer_request(from),
             (Message::TimeoutNow, Follower) => self.on_timeout_now(from),
 
@@ -156,17 +154,15 @@ impl Raft {
             | (message @ Message::ProposeRefused { .. }, Leader)
             | (message @ Message::TransferRequest, Follower | PreCandidate | Candidate)
             | (message @ Message::TimeoutNow, PreCandidate | Candidate | Leader)
-            | (message @ Message::ReadIndexResponse { .. }, PreCandidate | Candidate | Leader) => {
-                self.ignore(from, message.name(), "nobody waits for it");
-            }
-            // `step` has handled these, or refused them.
-            (message @ Message::Propose { .. }, Follower | PreCandidate | Candidate | Leader)
+            | (message @ Message::ReadIndexResponse { .. }, PreCandidate | Candidate | Leader)
+            // And those that `step` has handled, or refused.
+            | (message @ Message::Propose { .. }, Follower | PreCandidate | Candidate | Leader)
             | (message @ Message::ReadIndex { .. }, Follower | PreCandidate | Candidate | Leader)
             | (message @ Message::AppendRequest { .. }, Leader)
             | (message @ Message::SnapshotRequest { .. }, Leader)
             | (message @ Message::Heartbeat { .. }, Leader)
             | (message @ Message::CommitNotice { .. }, Leader) => {
-                self.ignore(from, message.name(), "it was handled before");
+                self.ignore(from, message.name(), "nobody waits for it");
             }
         }
         Ok(())
