@@ -41,6 +41,22 @@ fn take_word_to_stand(cluster: &mut Cluster) -> Envelope {
     cluster.network.take(|m| kind(m) == "timeout_now").pop().unwrap()
 }
 
+/// Elsewhere a new leader answered a read before it knew what its predecessor had committed. A lease does not help it.
+#[test]
+fn f1_lease_before_the_first_commit_of_the_term() {
+    let mut cluster = Cluster::with_config(3, |config| config.lease_reads = true);
+    cluster.ids().for_each(|id| cluster.tick(id, ELECTION));
+    cluster.lose_in_flight();
+    cluster.lose("append_accepted");
+    cluster.elect(1);
+    cluster.tick(1, 1);
+    cluster.settle();
+    assert_eq!(lease_read(&mut cluster), None, "its heartbeat is answered, nothing of its term committed");
+    cluster.heal();
+    cluster.pass(3);
+    assert_eq!(lease_read(&mut cluster), Some(ReadOutcome::At(LogIndex(1))));
+}
+
 /// Elsewhere leases could be had without CheckQuorum, under which alone followers are loyal.
 #[test]
 fn f3_leases_need_loyal_followers() {

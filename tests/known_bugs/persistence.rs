@@ -28,6 +28,16 @@ fn c11_state_machine_is_ahead_of_the_commit_index() {
     assert_eq!((status.hard_state.commit, status.applied), (LogIndex(3), LogIndex(3)));
 }
 
+/// A snapshot on disk holds only what was committed, whatever the hard state still knows of it.
+#[test]
+fn c11_snapshot_is_ahead_of_the_commit_index() {
+    let disk = disk(&[1, 1, 1], 1, 0);
+    disk.create_snapshot(LogIndex(2), b"state".to_vec()).unwrap();
+    disk.compact_to(LogIndex(2)).unwrap();
+    let status = start(disk, 0).unwrap().status();
+    assert_eq!((status.hard_state.commit, status.applied), (LogIndex(2), LogIndex(2)));
+}
+
 /// Elsewhere a hard state that was ahead of the log made a node panic; it must be refused, for entries were lost.
 #[test]
 fn c12_commit_index_is_ahead_of_the_log() {
