@@ -304,7 +304,7 @@ fn d17_restart_while_installing() {
 /// A follower of whom nobody has heard for an election timeout gets none either when its link is reported broken.
 #[test]
 fn d18_no_snapshot_over_a_broken_link() {
-    let mut cluster = Cluster::of(3);
+    let mut cluster = Cluster::with_config(3, |config| config.max_log_bytes_in_memory = 0);
     cluster.elect(1);
     cluster.crash(3);
     cluster.propose(1, "n3 is gone");
