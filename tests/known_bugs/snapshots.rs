@@ -301,6 +301,20 @@ fn d17_restart_while_installing() {
     cluster.assert_agreement();
 }
 
+/// A follower of whom nobody has heard for an election timeout gets none either when its link is reported broken.
+#[test]
+fn d18_no_snapshot_over_a_broken_link() {
+    let mut cluster = Cluster::with_config(3, |config| config.max_log_bytes_in_memory = 0);
+    cluster.elect(1);
+    cluster.crash(3);
+    cluster.propose(1, "n3 is gone");
+    cluster.pass(30);
+    cluster.node(1).compact(0);
+    cluster.on(1, |raw| raw.report_unreachable(NodeId(3)));
+    let said = cluster.take_said();
+    assert!(!said.iter().any(|line| line.contains("SnapshotRequest")), "{said:?}");
+}
+
 /// Elsewhere snapshots were sent again and again to a follower that could not take them, or was not there.
 #[test]
 fn d18_one_snapshot_at_a_time_and_none_to_the_dead() {

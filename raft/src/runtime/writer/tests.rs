@@ -86,6 +86,13 @@ fn what_need_not_be_durable_costs_no_sync() {
 }
 
 #[test]
+fn what_need_not_be_durable_hides_no_earlier_write_that_must_be() {
+    let disk = Disk::new(|| Ok(()));
+    let report = Writer::new(disk.clone()).run([write(1, true), write(2, false)]).unwrap();
+    assert_eq!((disk.calls(), report.syncs), (vec!["stage", "stage", "sync"], 1));
+}
+
+#[test]
 fn the_log_is_cut_after_what_was_written_before_is_durable() {
     let disk = Disk::new(|| Ok(()));
     let report = Writer::new(disk.clone()).run([write(1, true), compact(), write(2, true)]).unwrap();
