@@ -9,7 +9,6 @@
 )]
 
 use std::{
-    io::Read,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -18,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use quorate::{
     Config, Handle, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, RoleKind, Snapshot,
-    SnapshotSaver, StateMachine, StorageError, StorageWriter,
+    SnapshotSaver, StorageError, StorageWriter,
 };
 use slog::{Discard, Logger, o};
 
