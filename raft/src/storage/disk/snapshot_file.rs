@@ -62,22 +62,17 @@ impl<'a> SnapshotFileWriter<'a> {
         self.file.sync_all()
     }
 
-    /// Writes what has come together, if anything has.
+    /// Writes what has come together. The last piece may be empty.
     fn put_chunk(&mut self) -> io::Result<()> {
         let (head, bytes) = self.buffer.split_at_mut(self.chunk);
+        let (length, sum) = (u32::try_from(bytes.len()).unwrap_or(u32::MAX), checksum(self.seed, bytes));
         let start = head.len() - CHUNK_HEAD;
-        if bytes.is_empty() {
-            self.file.write_all_at(&head[..start], self.offset)?;
-            self.offset += start as u64;
-        } else {
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            head[start..start + 4].copy_from_slice(&length.to_le_bytes());
-            head[start + 4..].copy_from_slice(&checksum(self.seed, bytes).to_le_bytes());
-            self.total += bytes.len() as u64;
-            self.chunks += 1;
-            self.file.write_all_at(&self.buffer, self.offset)?;
-            self.offset += self.buffer.len() as u64;
-        }
+        head[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        head[start + 4..].copy_from_slice(&sum.to_le_bytes());
+        self.total += u64::from(length);
+        self.chunks += 1;
+        self.file.write_all_at(&self.buffer, self.offset)?;
+        self.offset += self.buffer.len() as u64;
         self.buffer.clear();
         self.buffer.resize(CHUNK_HEAD, 0);
         self.chunk = CHUNK_HEAD;

@@ -9,6 +9,7 @@ mod hazards_damage;
 mod hazards_durable;
 mod inspection;
 mod observed;
+mod snapshot_files;
 
 use std::{path::Path, sync::Arc};
 
