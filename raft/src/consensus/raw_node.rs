@@ -279,6 +279,12 @@ impl RawNode {
         self.raft.role.kind()
     }
 
+    /// Term, vote and commit index as they are now; what of it is durable, storage knows.
+    #[must_use]
+    pub fn hard_state(&self) -> HardState {
+        self.raft.hard_state()
+    }
+
     /// Everything about this node, for people and for tests.
     #[must_use]
     pub fn status(&self) -> Status {

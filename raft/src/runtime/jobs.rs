@@ -58,7 +58,7 @@ pub enum ApplyJob<S: StateMachine> {
 
 /// Committed entries, and who waits for which of them.
 pub struct Batch<T> {
-    pub(super) runs: Vec<Entries>,
+    pub(crate) runs: Vec<Entries>,
     /// The entries that somebody waits for.
     pub(super) awaited: Vec<LogIndex>,
     /// Who waits for each of these.
@@ -79,4 +79,12 @@ pub struct ApplyReport {
     /// How many were given an answer to their query.
     pub(super) answers: usize,
     pub(super) snapshot_task: Option<SnapshotTask>,
+}
+
+impl ApplyReport {
+    /// The last entry that the state machine contains, if that has changed.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn applied(&self) -> Option<LogIndex> {
+        self.applied
+    }
 }

@@ -81,6 +81,8 @@ mod waiters;
 mod writer;
 
 pub use applier::Applier;
+#[cfg(feature = "simulation")]
+pub(crate) use clock::Ticker;
 pub(crate) use clock::{Clock, SystemClock, milliseconds_since_1970};
 pub use compaction::{SnapshotMade, SnapshotRequest, SnapshotTask};
 pub use completion::Completion;

@@ -14,4 +14,22 @@
 //! Nothing here reads a clock, starts a thread, or draws chance from anywhere but its seed: the same calls after the
 //! same seed give the same faults.
 
+mod actions;
+mod counts;
 pub mod disk;
+mod observer;
+pub mod plan;
+mod random;
+mod simulation;
+#[cfg(test)]
+mod tests;
+pub mod trace;
+mod violation;
+mod workload;
+mod world;
+
+pub use counts::{Count, Counts};
+pub use random::Random;
+pub use simulation::{Report, run};
+pub use violation::Violation;
+pub use workload::{Call, Request, Workload};
