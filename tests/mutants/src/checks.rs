@@ -38,7 +38,7 @@ const CHECKS: [Check; 6] = [
     Check { name: "scripts", target: &["-p", "quorate-tests", "--test", "scripts"] },
     Check { name: "unit", target: &["-p", "quorate", "--lib"] },
     Check { name: "from_outside", target: &["-p", "quorate-tests", "--test", "from_outside"] },
-    Check { name: "simulation", target: &["-p", "quorate-tests", "--test", "simulation"] },
+    Check { name: "storms", target: &["-p", "quorate-tests", "--test", "storms"] },
 ];
 
 /// These checks, or all.

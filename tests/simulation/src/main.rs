@@ -1,0 +1,3 @@
+//! `cargo simulate`: simulated clusters from seeds.
+
+fn main() {}
