@@ -79,13 +79,13 @@ impl Client {
             if random.below(SHORT_SESSIONS) == 0 {
                 options.timeout = SHORT_LIFE;
             }
-            return Some(self.say(SessionCommand::Open { time_ms, options }, None, now));
+            return Some(self.say(&SessionCommand::Open { time_ms, options }, None, now));
         };
         if random.per_mille(KEEP_ALIVE) {
-            return Some(self.say(SessionCommand::KeepAlive { session, time_ms }, None, now));
+            return Some(self.say(&SessionCommand::KeepAlive { session, time_ms }, None, now));
         }
         if random.per_mille(CLOSE) {
-            return Some(self.say(SessionCommand::Close { session, time_ms }, None, now));
+            return Some(self.say(&SessionCommand::Close { session, time_ms }, None, now));
         }
         None
     }
@@ -104,10 +104,10 @@ impl Client {
             }
             None => SessionCommand::Plain(command),
         };
-        self.say(command, Some(change), now)
+        self.say(&command, Some(change), now)
     }
 
-    fn say(&mut self, command: SessionCommand, change: Option<Change>, now: Duration) -> Bytes {
+    fn say(&mut self, command: &SessionCommand, change: Option<Change>, now: Duration) -> Bytes {
         let bytes = command.encode();
         self.saying = Some(Saying { bytes: bytes.clone(), change, began: now, is_in_doubt: false });
         bytes

@@ -6,7 +6,7 @@ use bytes::{Buf, BufMut, Bytes};
 use quorate::{LogIndex, RestoreError, SnapshotWriter, StateMachine};
 
 /// What a register holds. Every write writes another value.
-pub type Value = u64;
+pub(super) type Value = u64;
 
 /// Registers by their numbers. What was never written is not there.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -22,7 +22,7 @@ pub struct Registers {
 
 /// What a command does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Change {
+pub(super) enum Change {
     /// Writes.
     Write {
         /// Which register.
@@ -43,13 +43,13 @@ pub enum Change {
 
 /// A change, and who wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Command {
+pub(super) struct Command {
     /// Who: a client, as long as it keeps its session.
-    pub author: u64,
+    pub(super) author: u64,
     /// Which of its commands. They take effect in this order.
-    pub number: u64,
+    pub(super) number: u64,
     /// What.
-    pub change: Change,
+    pub(super) change: Change,
 }
 
 /// What a register holds, and up to where the state goes.
@@ -66,7 +66,7 @@ const SWAP: u8 = 2;
 
 impl Command {
     /// As bytes.
-    pub fn encode(self) -> Bytes {
+    pub(super) fn encode(self) -> Bytes {
         let mut bytes = Vec::with_capacity(34);
         let (kind, key, from, to) = match self.change {
             Change::Write { key, value } => (WRITE, key, 0, value),
@@ -92,12 +92,12 @@ impl Command {
 
 impl Registers {
     /// All registers.
-    pub fn values(&self) -> &BTreeMap<u8, Value> {
+    pub(super) fn values(&self) -> &BTreeMap<u8, Value> {
         &self.values
     }
 
     /// The first command that took effect twice, or after a later one of its author.
-    pub fn twice(&self) -> Option<(u64, u64)> {
+    pub(super) fn twice(&self) -> Option<(u64, u64)> {
         self.twice
     }
 

@@ -6,11 +6,11 @@ use super::machine::Value;
 
 /// One register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Register {}
+pub(super) enum Register {}
 
 /// What an operation did to it, and was told.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Action {
+pub(super) enum Action {
     /// Saw this.
     Read(Option<Value>),
     /// Wrote.
