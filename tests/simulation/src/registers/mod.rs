@@ -128,19 +128,19 @@ impl Workload for RegistersWorkload {
         else {
             return;
         };
-        match consistency {
-            Consistency::Linearizable | Consistency::Lease => {
-                if let Some(value) = answer.value {
-                    self.seen.insert((client, key), value);
-                }
-                let known = self.known.entry(client).or_default();
-                *known = answer.index.max(*known);
-                self.note(key, client, began, Some(ended), Action::Read(answer.value));
+        if matches!(consistency, Consistency::Linearizable | Consistency::Lease) {
+            if let Some(value) = answer.value {
+                self.seen.insert((client, key), value);
             }
-            Consistency::AtLeast(index) if answer.index < index && self.stale.is_none() => {
-                self.stale = Some(format!("client {client} asked for {index} and got {}", answer.index));
-            }
-            Consistency::AtLeast(_) | Consistency::Local => {}
+            let known = self.known.entry(client).or_default();
+            *known = answer.index.max(*known);
+            self.note(key, client, began, Some(ended), Action::Read(answer.value));
+        }
+        if let Consistency::AtLeast(index) = consistency
+            && answer.index < index
+            && self.stale.is_none()
+        {
+            self.stale = Some(format!("client {client} asked for {index} and got {}", answer.index));
         }
     }
 
