@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{counts::Counts, plan::Plan, trace::Trace, violation::Violation, workload::Workload, world::World};
+use super::{
+    counts::Counts, plan::Plan, trace::Trace, violation::Violation, workload::Workload, world::World,
+};
 
 /// How a simulation went.
 #[derive(Debug)]
