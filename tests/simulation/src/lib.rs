@@ -1,0 +1,3 @@
+//! Simulated clusters: what `cargo simulate` runs.
+
+pub mod registers;
