@@ -20,6 +20,7 @@ pub mod disk;
 mod observer;
 pub mod plan;
 mod random;
+mod shrink;
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ mod world;
 
 pub use counts::{Count, Counts};
 pub use random::Random;
+pub use shrink::{Shrunk, shrink};
 pub use simulation::{Report, run};
 pub use violation::Violation;
 pub use workload::{Call, Request, Workload};
