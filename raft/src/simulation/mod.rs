@@ -17,6 +17,7 @@
 mod actions;
 mod counts;
 pub mod disk;
+pub mod linearizability;
 mod observer;
 pub mod plan;
 mod random;

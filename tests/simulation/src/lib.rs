@@ -9,6 +9,11 @@
 //! | [`summary`] | what they have exercised |
 //! | [`finding`], [`folder`] | what is made of a broken promise: a smaller plan, and files that show it |
 //! | [`replay`] | a plan from a file |
+//! | [`registers`] | what is simulated: the library's own workload |
+
+use quorate::simulation::run;
+
+use registers::RegistersWorkload;
 
 pub mod attempt;
 pub mod batch;
@@ -17,9 +22,10 @@ pub mod finding;
 pub mod folder;
 pub mod options;
 pub mod progress;
+pub mod registers;
 pub mod replay;
-mod sum;
 pub mod summary;
 
 /// What is simulated: the library's own workload.
-pub const SIMULATE: attempt::Simulate = sum::simulate;
+pub const SIMULATE: attempt::Simulate =
+    |plan, keeps_records| run(plan, RegistersWorkload::default(), keeps_records);
