@@ -79,22 +79,22 @@ impl Network {
     }
 
     /// Cuts a link in one direction; every cut needs a [`mend`](Self::mend).
-    pub(super) fn cut(&mut self, from: NodeId, to: NodeId) {
+    pub(in crate::simulation) fn cut(&mut self, from: NodeId, to: NodeId) {
         let link = self.links.entry((from, to)).or_default();
         link.cuts += 1;
         link.connection += 1;
     }
 
-    pub(super) fn mend(&mut self, from: NodeId, to: NodeId) {
+    pub(in crate::simulation) fn mend(&mut self, from: NodeId, to: NodeId) {
         let link = self.links.entry((from, to)).or_default();
         link.cuts = link.cuts.saturating_sub(1);
     }
 
-    pub(super) fn begin_storm(&mut self, number: usize, weather: Weather) {
+    pub(in crate::simulation) fn begin_storm(&mut self, number: usize, weather: Weather) {
         self.storms.push((number, weather));
     }
 
-    pub(super) fn end_storm(&mut self, number: usize) {
+    pub(in crate::simulation) fn end_storm(&mut self, number: usize) {
         self.storms.retain(|(storm, _)| *storm != number);
     }
 

@@ -41,7 +41,7 @@ impl<W: Workload> World<W> {
     }
 
     /// Has a node's loop turn as soon as its thread wakes up.
-    pub(super) fn wake_soon(&mut self, at: usize) {
+    pub(in crate::simulation) fn wake_soon(&mut self, at: usize) {
         let after = self.nodes[at].random.duration(Duration::from_micros(1), WAKING);
         self.wake(at, after);
     }
