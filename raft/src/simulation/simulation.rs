@@ -7,16 +7,12 @@ use std::{
 };
 
 use super::{
-<<<<<<< HEAD
     counts::Counts,
     plan::Plan,
     trace::{Trace, What},
     violation::{Broken, Violation},
     workload::Workload,
     world::World,
-=======
-    counts::Counts, plan::Plan, trace::Trace, violation::Violation, workload::Workload, world::World,
->>>>>>> main
 };
 
 /// How a simulation went.

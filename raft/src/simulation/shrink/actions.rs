@@ -101,6 +101,7 @@ fn durations(action: &mut Action) -> Vec<&mut Duration> {
         | Action::AddLearner { .. }
         | Action::Remove { .. }
         | Action::Replace { .. }
+        | Action::ChangeJointly { .. }
         | Action::Upgrade { .. } => Vec::new(),
     }
 }

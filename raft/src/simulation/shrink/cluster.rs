@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Search;
-use crate::simulation::plan::{Action, Plan};
+use crate::simulation::plan::Plan;
 
 impl Search<'_> {
     /// Ends the storm where the promise was broken, and leaves out what would have come after.
@@ -20,19 +20,11 @@ impl Search<'_> {
         self.lower(self.plan.clients.requests, 0, |plan, requests| plan.clients.requests = requests);
         self.lower(self.plan.spares, 0, |plan, spares| plan.spares = spares);
         self.lower(self.plan.learners, 0, |plan, learners| plan.learners = learners);
-        // As many nodes lose their disks in a smaller cluster: that may be more than any cluster survives.
-        if !self.plan.actions.iter().any(|planned| loses_a_log(&planned.action)) {
-            self.lower(self.plan.voters, 1, |plan, voters| plan.voters = voters);
-        }
+        self.lower(self.plan.voters, 1, |plan, voters| plan.voters = voters);
     }
 }
 
 fn end_storm(plan: &mut Plan, end: Duration) {
     plan.storm = end;
     plan.actions.retain(|planned| planned.at < end);
-}
-
-/// Whether a node may lose what it has acknowledged.
-fn loses_a_log(action: &Action) -> bool {
-    matches!(action, Action::Wipe { .. } | Action::FlipBit { .. })
 }

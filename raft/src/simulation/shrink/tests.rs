@@ -131,15 +131,6 @@ fn a_greater_budget_never_leaves_more() {
 }
 
 #[test]
-fn nodes_are_as_many_as_before_where_disks_are_lost() {
-    let mut lossy = plan(0);
-    let action = Action::Wipe { whom: Whom::Follower, down: SECOND };
-    lossy.actions = vec![Planned { at: SECOND, action }];
-    let shrunk = shrink_while(&lossy, 1000, |plan| !plan.actions.is_empty());
-    assert_eq!(shrunk.plan.voters, 5);
-}
-
-#[test]
 fn the_same_plan_is_shrunk_in_the_same_steps() {
     let steps = || {
         let mut steps = Vec::new();
