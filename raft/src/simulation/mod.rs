@@ -17,9 +17,11 @@
 mod actions;
 mod counts;
 pub mod disk;
+pub mod linearizability;
 mod observer;
 pub mod plan;
 mod random;
+mod shrink;
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ mod world;
 
 pub use counts::{Count, Counts};
 pub use random::Random;
+pub use shrink::{Shrunk, shrink};
 pub use simulation::{Report, run};
 pub use violation::Violation;
 pub use workload::{Call, Request, Workload};

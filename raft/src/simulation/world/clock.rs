@@ -20,7 +20,8 @@ impl NodeClock {
 
     /// What it shows at a true time, which never goes back.
     pub(super) fn shows(&self, now: Duration) -> Duration {
-        let passed = i128::try_from((now.saturating_sub(self.since)).as_nanos()).unwrap_or(i128::MAX / MILLION);
+        let passed =
+            i128::try_from((now.saturating_sub(self.since)).as_nanos()).unwrap_or(i128::MAX / MILLION);
         let counted = passed * (MILLION + i128::from(self.rate)).max(0) / MILLION;
         self.shown + Duration::from_nanos(u64::try_from(counted).unwrap_or(u64::MAX))
     }

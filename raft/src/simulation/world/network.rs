@@ -163,7 +163,9 @@ impl Network {
 
     /// Whether two nodes have the logs that they are known by.
     pub(super) fn knows(&mut self, from: NodeId, its: u64, to: NodeId, own: u64) -> bool {
-        [(from, its), (to, own)].into_iter().all(|(node, log)| *self.incarnations.entry(node).or_insert(log) == log)
+        [(from, its), (to, own)]
+            .into_iter()
+            .all(|(node, log)| *self.incarnations.entry(node).or_insert(log) == log)
     }
 
     fn encode(&mut self, envelope: &Envelope, is_later_version: bool) -> std::io::Result<Bytes> {
