@@ -27,8 +27,8 @@ impl Failure {
     /// told to.
     pub(super) fn explain(original: Plan, violation: Violation, run: &dyn Fn(&Plan, bool) -> Report) -> Self {
         let plan = original.clone();
-        let mut report = run(&plan, true);
-        let violation = report.violation.take().unwrap_or(Violation {
+        let report = run(&plan, true);
+        let violation = report.violation.clone().unwrap_or(Violation {
             promise: DETERMINISM,
             message: format!("the same plan once went well, and once not: {violation}"),
             ..violation

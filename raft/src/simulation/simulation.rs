@@ -9,7 +9,7 @@ use super::{
     faults::Faults,
     panics,
     plan::{Plan, Profile},
-    trace::Trace,
+    trace::{Trace, What},
     violation::{Broken, Violation},
     workload::Workload,
     world::World,
@@ -19,8 +19,6 @@ use super::{
 const SEED: &str = "QUORATE_SEED";
 /// How many nodes found a cluster, if nothing else is said.
 const NODES: u64 = 3;
-/// The promise that a panic breaks.
-const NO_PANIC: &str = "no panic";
 
 /// A simulated cluster with a state machine and clients of one's own.
 ///
@@ -207,7 +205,11 @@ pub fn run<W: Workload>(plan: Plan, workload: W, keeps_records: bool) -> Report 
     let (end, heard) = panics::listen(|| world.run());
     let violation = match end {
         Some(end) => end.err().map(|violation| with_words(violation, heard)),
-        None => Some(Broken::new(NO_PANIC, heard.unwrap_or_default()).seen(world.now, None)),
+        None => {
+            let violation = Broken::new(Violation::NO_PANIC, heard.unwrap_or_default()).seen(world.now, None);
+            world.note(None, What::Violation(violation.to_string()));
+            Some(violation)
+        }
     };
     let requests = world.requests();
     Report { simulated: world.now, counts: world.counts, requests, trace: world.trace, violation }
@@ -216,7 +218,7 @@ pub fn run<W: Workload>(plan: Plan, workload: W, keeps_records: bool) -> Report 
 /// Where a panic was that the runtime has caught, it does not know.
 fn with_words(violation: Violation, heard: Option<String>) -> Violation {
     match heard {
-        Some(message) if violation.promise == NO_PANIC => Violation { message, ..violation },
+        Some(message) if violation.promise == Violation::NO_PANIC => Violation { message, ..violation },
         Some(_) | None => violation,
     }
 }
