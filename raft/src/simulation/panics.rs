@@ -14,23 +14,19 @@ thread_local! {
     static LISTENS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls `run`, and catches its panic. With it comes what the first panic has said, and where; also of one that was
-/// caught within.
-pub(super) fn listen<T>(run: impl FnOnce() -> T) -> (Option<T>, Option<String>) {
+/// Calls `run`, and catches its panic: what it said. Beside that, what the first panic has said and where, also of one
+/// that was caught within.
+pub(super) fn listen<T>(run: impl FnOnce() -> T) -> (Result<T, String>, Option<String>) {
     static HOOK: Once = Once::new();
     // Other threads' panics, and those of this one later, are shown as they were before.
     HOOK.call_once(|| {
         let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !hear(info) {
-                usual(info)
-            }
-        }));
+        panic::set_hook(Box::new(move |info| if !hear(info) { usual(info) }));
     });
     let before = LISTENS.replace(true);
     let end = catch_unwind(AssertUnwindSafe(run));
     LISTENS.set(before);
-    (end.ok(), HEARD.take())
+    (end.map_err(|payload| panic_message(&*payload).to_owned()), HEARD.take())
 }
 
 /// Keeps what a panic says, if somebody listens.
@@ -51,7 +47,7 @@ mod tests {
     #[test]
     fn a_panic_is_caught_with_its_words_and_place() {
         let (end, heard) = listen(|| -> u32 { panic!("the {} is empty", "purse") });
-        assert_eq!(end, None);
+        assert_eq!(end, Err("the purse is empty".to_owned()));
         let heard = heard.unwrap_or_default();
         assert!(heard.starts_with("the purse is empty, at ") && heard.contains("panics.rs:"), "{heard}");
     }
@@ -59,8 +55,8 @@ mod tests {
     #[test]
     fn a_panic_that_was_caught_within_is_heard_of() {
         let (end, heard) = listen(|| catch_unwind(|| panic!("first")).is_err());
-        assert_eq!(end, Some(true));
+        assert_eq!(end, Ok(true));
         assert!(heard.unwrap_or_default().starts_with("first"));
-        assert_eq!(listen(|| 7), (Some(7), None));
+        assert_eq!(listen(|| 7), (Ok(7), None));
     }
 }

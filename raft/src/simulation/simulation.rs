@@ -204,9 +204,9 @@ pub fn run<W: Workload>(plan: Plan, workload: W, keeps_records: bool) -> Report 
     let mut world = World::new(plan, workload, keeps_records);
     let (end, heard) = panics::listen(|| world.run());
     let violation = match end {
-        Some(end) => end.err().map(|violation| with_words(violation, heard)),
-        None => {
-            let violation = Broken::new(Violation::NO_PANIC, heard.unwrap_or_default()).seen(world.now, None);
+        Ok(end) => end.err().map(|violation| with_words(violation, heard)),
+        Err(words) => {
+            let violation = Broken::new(Violation::NO_PANIC, heard.unwrap_or(words)).seen(world.now, None);
             world.note(None, What::Violation(violation.to_string()));
             Some(violation)
         }

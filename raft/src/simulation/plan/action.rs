@@ -41,6 +41,18 @@ pub enum PowerLoss {
     Whole,
 }
 
+/// How a change goes through a joint configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JointTransition {
+    /// If it must, and the leader leaves it by itself: [`Transition::Auto`](crate::Transition::Auto).
+    Auto,
+    /// In any case, and the leader leaves it by itself: [`Transition::Implicit`](crate::Transition::Implicit).
+    Implicit,
+    /// In any case, until an operator has it left: [`Transition::Explicit`](crate::Transition::Explicit).
+    Explicit,
+}
+
 /// Something that happens: a fault, its end included, or what an operator does.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -227,12 +239,36 @@ pub enum Action {
         /// Who comes.
         new: NodeId,
     },
+    /// An operator changes several things about the membership at once, through a joint configuration.
+    ChangeJointly {
+        /// Who becomes a voter; who does not run yet is set up first.
+        voters: Vec<NodeId>,
+        /// Who becomes a learner; who does not run yet is set up first.
+        learners: Vec<NodeId>,
+        /// Who is removed, and shut down a little later.
+        gone: Vec<NodeId>,
+        /// How the joint configuration is entered and left.
+        transition: JointTransition,
+    },
     /// A node is shut down and started again with a later version, whose messages hold something that earlier ones do
     /// not know.
     Upgrade {
         /// Which.
         whom: Whom,
     },
+}
+
+impl Action {
+    /// Nodes that this brings in, and that may not run before.
+    pub(in crate::simulation) fn newcomers(&self) -> impl Iterator<Item = NodeId> {
+        let all = match self {
+            Self::AddVoter { node } | Self::AddLearner { node } => vec![*node],
+            Self::Replace { new, .. } => vec![*new],
+            Self::ChangeJointly { voters, learners, .. } => [&voters[..], &learners[..]].concat(),
+            _ => Vec::new(),
+        };
+        all.into_iter()
+    }
 }
 
 impl fmt::Display for Whom {

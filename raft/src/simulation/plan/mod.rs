@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use action::{Action, Direction, PowerLoss, Whom};
+pub use action::{Action, Direction, JointTransition, PowerLoss, Whom};
 pub use profile::Profile;
 pub use settings::{ClientSettings, DiskSettings, NodeSettings, Weather};
 

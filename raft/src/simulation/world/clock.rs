@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A monotonic clock as a node sees it. It may go at another rate than true time, jump, and stand still.
-pub(super) struct NodeClock {
+pub(in crate::simulation) struct NodeClock {
     /// In millionths more than the true rate; -1,000,000 is standing still.
     rate: i32,
     /// When the rate was last set, by true time, and what the clock showed then.
@@ -20,7 +20,8 @@ impl NodeClock {
 
     /// What it shows at a true time, which never goes back.
     pub(super) fn shows(&self, now: Duration) -> Duration {
-        let passed = i128::try_from((now.saturating_sub(self.since)).as_nanos()).unwrap_or(i128::MAX / MILLION);
+        let passed =
+            i128::try_from((now.saturating_sub(self.since)).as_nanos()).unwrap_or(i128::MAX / MILLION);
         let counted = passed * (MILLION + i128::from(self.rate)).max(0) / MILLION;
         self.shown + Duration::from_nanos(u64::try_from(counted).unwrap_or(u64::MAX))
     }
@@ -37,17 +38,13 @@ impl NodeClock {
     }
 
     /// From `now` on it goes at another rate.
-    pub(super) fn set_rate(&mut self, now: Duration, rate: i32) {
+    pub(in crate::simulation) fn set_rate(&mut self, now: Duration, rate: i32) {
         (self.shown, self.since) = (self.shows(now), now);
         self.rate = rate;
     }
 
-    pub(super) fn rate(&self) -> i32 {
-        self.rate
-    }
-
     /// It jumps forward.
-    pub(super) fn jump(&mut self, by: Duration) {
+    pub(in crate::simulation) fn jump(&mut self, by: Duration) {
         self.shown += by;
     }
 }

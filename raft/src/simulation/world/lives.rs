@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Where every node has its log.
-const DIRECTORY: &str = "/log";
+pub(in crate::simulation) const DIRECTORY: &str = "/log";
 /// After what time a process is started again that has ended by itself.
 const RESTART_AFTER: Duration = Duration::from_millis(500);
 /// How many operations of the disk a crash within a write lets through at most.
@@ -77,10 +77,7 @@ impl<W: Workload> World<W> {
                 if !self.observer.may_be_damaged(node.id) {
                     return Err(Broken::new("recovery", format!("a sound log was refused: {damage}")));
                 }
-                node.is_lost = true;
-                self.counts.count(Count::FaultLogRefused);
-                let id = node.id;
-                self.note(Some(id), What::Stopped(format!("its log is damaged: {damage}")));
+                self.give_up(at, &damage);
                 return Ok(None);
             }
             Err(error) => return self.try_again(at, &error),
@@ -91,11 +88,24 @@ impl<W: Workload> World<W> {
         let machine = self.clients.workload.machine();
         match Driver::open(config, self.plan.nodes.options(), machine, storage, self.logger.clone()) {
             Ok(parts) => Ok(Some(Process::new(parts, incarnation, ticker))),
+            Err(error) if self.observer.may_be_damaged(node.id) => {
+                self.give_up(at, &error);
+                Ok(None)
+            }
             Err(error @ (StartError::Options(_) | StartError::Core(_) | StartError::Restore(_))) => {
                 Err(Broken::new("recovery", error.to_string()))
             }
             Err(error) => self.try_again(at, &error),
         }
+    }
+
+    /// A node's log was damaged, and is refused: it must be replaced.
+    fn give_up(&mut self, at: usize, error: &dyn std::error::Error) {
+        let node = &mut self.nodes[at];
+        node.is_lost = true;
+        let id = node.id;
+        self.counts.count(Count::FaultLogRefused);
+        self.note(Some(id), What::Stopped(format!("its log is damaged: {error}")));
     }
 
     fn try_again<T>(&mut self, at: usize, error: &dyn std::error::Error) -> Result<Option<T>, Broken> {
@@ -113,7 +123,8 @@ impl<W: Workload> World<W> {
             return Err(Broken::new("no panic", reason.to_string()).at(id));
         }
         self.end_process(at, PowerLoss::None, &reason.to_string());
-        self.plan_start(at, RESTART_AFTER);
+        let after = self.nodes[at].down.take().unwrap_or(RESTART_AFTER);
+        self.plan_start(at, after);
         Ok(())
     }
 
@@ -189,6 +200,14 @@ impl<W: Workload> World<W> {
         self.network.break_connections(id);
         self.observer.on_stopped(id);
         self.note(Some(id), What::Stopped(why.to_owned()));
+    }
+
+    /// The power of a node comes back before its process does: what its disk holds now, no later failure takes from it.
+    pub(in crate::simulation) fn restore_power(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        if std::mem::take(&mut node.is_without_power) {
+            node.files.restart();
+        }
     }
 
     /// A node's disk is lost: an empty one takes its place.

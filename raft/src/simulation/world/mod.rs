@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use slog::{Discard, Logger, o};
 
+pub(in crate::simulation) use lives::DIRECTORY;
 pub(in crate::simulation) use network::Packet;
 pub(in crate::simulation) use node::Node;
 pub(in crate::simulation) use process::Order;
@@ -35,6 +36,7 @@ use clients::{Clients, Told};
 use network::Network;
 
 use super::{
+    actions::Actions,
     counts::Counts,
     observer::Observer,
     plan::{Plan, PowerLoss},
@@ -53,6 +55,7 @@ pub(in crate::simulation) struct World<W: Workload> {
     pub(in crate::simulation) observer: Observer,
     pub(in crate::simulation) trace: Trace,
     pub(in crate::simulation) counts: Counts,
+    pub(in crate::simulation) actions: Actions,
     clients: Clients<W>,
     agenda: Agenda<Event<W>>,
     logger: Logger,
@@ -126,6 +129,7 @@ impl<W: Workload> World<W> {
             observer: Observer::new(&plan, &founders),
             trace: Trace::new(keeps_records),
             counts: Counts::default(),
+            actions: Actions::default(),
             clients: Clients::new(workload, plan.seed, plan.clients.count),
             agenda: Agenda::new(),
             logger: Logger::root(Discard, o!()),

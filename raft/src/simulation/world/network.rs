@@ -79,22 +79,22 @@ impl Network {
     }
 
     /// Cuts a link in one direction; every cut needs a [`mend`](Self::mend).
-    pub(super) fn cut(&mut self, from: NodeId, to: NodeId) {
+    pub(in crate::simulation) fn cut(&mut self, from: NodeId, to: NodeId) {
         let link = self.links.entry((from, to)).or_default();
         link.cuts += 1;
         link.connection += 1;
     }
 
-    pub(super) fn mend(&mut self, from: NodeId, to: NodeId) {
+    pub(in crate::simulation) fn mend(&mut self, from: NodeId, to: NodeId) {
         let link = self.links.entry((from, to)).or_default();
         link.cuts = link.cuts.saturating_sub(1);
     }
 
-    pub(super) fn begin_storm(&mut self, number: usize, weather: Weather) {
+    pub(in crate::simulation) fn begin_storm(&mut self, number: usize, weather: Weather) {
         self.storms.push((number, weather));
     }
 
-    pub(super) fn end_storm(&mut self, number: usize) {
+    pub(in crate::simulation) fn end_storm(&mut self, number: usize) {
         self.storms.retain(|(storm, _)| *storm != number);
     }
 
@@ -163,7 +163,9 @@ impl Network {
 
     /// Whether two nodes have the logs that they are known by.
     pub(super) fn knows(&mut self, from: NodeId, its: u64, to: NodeId, own: u64) -> bool {
-        [(from, its), (to, own)].into_iter().all(|(node, log)| *self.incarnations.entry(node).or_insert(log) == log)
+        [(from, its), (to, own)]
+            .into_iter()
+            .all(|(node, log)| *self.incarnations.entry(node).or_insert(log) == log)
     }
 
     fn encode(&mut self, envelope: &Envelope, is_later_version: bool) -> std::io::Result<Bytes> {

@@ -16,24 +16,26 @@ pub(in crate::simulation) struct Node<S: StateMachine> {
     pub(in crate::simulation) process: Option<Process<S>>,
     /// What it is told about the cluster that it belongs to, if its disk is empty.
     pub(super) founders: Membership,
-    pub(super) clock: NodeClock,
+    pub(in crate::simulation) clock: NodeClock,
     /// Draws how long its disk takes, and what becomes of what it was writing.
     pub(super) random: Random,
     /// Counts processes: what was planned for an earlier one does not happen.
     pub(super) life: u32,
     /// How many faults make its process stand still at present.
-    pub(super) pauses: u32,
+    pub(in crate::simulation) pauses: u32,
     /// How many faults make its disk stand still.
-    pub(super) stalls: u32,
+    pub(in crate::simulation) stalls: u32,
     /// How long each sync takes at least, by the number of the fault that slows it.
-    pub(super) slowness: Vec<(usize, Duration)>,
-    /// Its disk holds a log that was refused, or nothing: it must be replaced.
+    pub(in crate::simulation) slowness: Vec<(usize, Duration)>,
+    /// Its disk holds a log that is refused, or nothing: it must be replaced, and has not been.
     pub(in crate::simulation) is_lost: bool,
     /// It was shut down for good.
     pub(in crate::simulation) is_retired: bool,
-    pub(super) is_later_version: bool,
+    pub(in crate::simulation) is_later_version: bool,
     /// The power failed, and has not come back.
     pub(super) is_without_power: bool,
+    /// After what time it is started again if its process ends by itself; none: as usual.
+    pub(in crate::simulation) down: Option<Duration>,
 }
 
 impl<S: StateMachine> Node<S> {
@@ -54,6 +56,7 @@ impl<S: StateMachine> Node<S> {
             is_retired: false,
             is_later_version: false,
             is_without_power: false,
+            down: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use crate::{
     consensus::{ConfChange, Envelope, Membership, NodeId},
     runtime::{
-        ApplyJob, ApplyReport, Applier, Completion, Consistency, Driver, MembershipGoal, SnapshotMade,
+        Applier, ApplyJob, ApplyReport, Completion, Consistency, Driver, MembershipGoal, SnapshotMade,
         SnapshotTask, Ticker, WriteJob, WriteReport, Writer,
     },
     state_machine::StateMachine,
@@ -108,7 +108,8 @@ impl<S: StateMachine> Process<S> {
 
 impl<S: StateMachine> Inbox<S> {
     pub(super) fn is_empty(&self) -> bool {
-        let has_reports = !self.written.is_empty() || !self.applied.is_empty() || self.snapshot_made.is_some();
+        let has_reports =
+            !self.written.is_empty() || !self.applied.is_empty() || self.snapshot_made.is_some();
         !has_reports && self.peers.is_empty() && self.requests.is_empty()
     }
 }

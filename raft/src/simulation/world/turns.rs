@@ -41,7 +41,7 @@ impl<W: Workload> World<W> {
     }
 
     /// Has a node's loop turn as soon as its thread wakes up.
-    pub(super) fn wake_soon(&mut self, at: usize) {
+    pub(in crate::simulation) fn wake_soon(&mut self, at: usize) {
         let after = self.nodes[at].random.duration(Duration::from_micros(1), WAKING);
         self.wake(at, after);
     }
@@ -65,7 +65,8 @@ impl<W: Workload> World<W> {
         let Some(process) = &self.nodes[at].process else { return Ok(()) };
         let until_tick = process.ticker.until_next(self.nodes[at].clock.shows(self.now));
         let has_more = process.driver.has_work() || !process.inbox.is_empty();
-        let wait = if has_more { Some(Duration::ZERO) } else { self.nodes[at].clock.until_counted(until_tick) };
+        let wait =
+            if has_more { Some(Duration::ZERO) } else { self.nodes[at].clock.until_counted(until_tick) };
         if let Some(wait) = wait {
             // Time passes in any turn.
             self.wake(at, wait.max(Duration::from_micros(1)));
@@ -139,8 +140,7 @@ impl<W: Workload> World<W> {
         let node = &self.nodes[at];
         let Some(process) = &node.process else { return Ok(()) };
         let id = node.id;
-        let sender =
-            Sender { incarnation: process.incarnation, is_later_version: node.is_later_version };
+        let sender = Sender { incarnation: process.incarnation, is_later_version: node.is_later_version };
         for envelope in outbox.0 {
             self.observer.on_sent(&envelope).map_err(|broken| broken.at(id))?;
             let mut notes = Notes { now: self.now, trace: &mut self.trace, counts: &mut self.counts };
