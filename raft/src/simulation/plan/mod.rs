@@ -4,6 +4,7 @@
 //! read again, and made smaller: a plan with an action less is a plan.
 
 mod action;
+mod drawing;
 mod durations;
 mod profile;
 mod settings;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Direction, JointTransition, PowerLoss, Whom};
-pub use profile::Profile;
+pub use profile::{Profile, UnknownProfile};
 pub use settings::{ClientSettings, DiskSettings, NodeSettings, Weather};
 
 /// One simulation: a cluster, what its surroundings are like, and what happens when.
