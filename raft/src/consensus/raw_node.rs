@@ -285,6 +285,12 @@ impl RawNode {
         self.raft.hard_state()
     }
 
+    /// The membership in force, for whoever observes it.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.raft.membership
+    }
+
     /// Everything about this node, for people and for tests.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -38,6 +38,14 @@ pub struct WriteReport {
     pub(super) compacted: Option<Result<LogIndex, StorageError>>,
 }
 
+impl WriteReport {
+    /// Whether a snapshot that was to be put in force is.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn is_compacted(&self) -> bool {
+        matches!(self.compacted, Some(Ok(_)))
+    }
+}
+
 /// Something for the state machine, from [`Driver::take_apply_jobs`](super::Driver::take_apply_jobs) to
 /// [`Applier::run`](super::Applier::run).
 pub enum ApplyJob<S: StateMachine> {

@@ -1,46 +1,81 @@
 //! Sees everything that happens in a cluster, and says when a promise of Raft is broken.
+//!
+//! It knows what no node can know: what every disk holds for certain, which entries there ever were, and what is
+//! committed. After each step it compares that with what the node shows, gives out and sends. `promise` lists what is
+//! promised.
+//!
+//! | file | |
+//! |---|---|
+//! | `promise` | the promises, each with its name |
+//! | `log`, `entries` | the ids of a log; every entry that ever was |
+//! | `node` | what was last seen of a node |
+//! | `disks`, `recovery` | what each disk holds for certain; what a process finds there |
+//! | `elections`, `commits`, `memberships` | votes and leaders; what is committed; who belonged to the cluster |
+//! | `turn` | what a node shows of itself, and has given out to be written and applied |
+//! | `messages` | what nodes say |
+//! | `limits` | what is bounded |
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+mod commits;
+mod disks;
+mod elections;
+mod entries;
+mod limits;
+mod log;
+mod memberships;
+mod messages;
+mod node;
+mod promise;
+mod recovery;
+mod turn;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use commits::Commits;
+use elections::Elections;
+use entries::Entries;
+use limits::Limits;
+use memberships::Memberships;
+use node::Observed;
+use promise::{MONOTONIC, NOTHING_LOST, READS, RECOVERY, SNAPSHOTS, STATE_MACHINE_SAFETY};
+use recovery::{Found, TakenUp};
+
+pub(super) use turn::Turn;
 
 use super::{
-    counts::{Count, Counts},
     plan::Plan,
-    trace::{Trace, What},
     violation::{Broken, ensure},
 };
 use crate::{
-    consensus::{Envelope, HardState, LogIndex, Membership, NodeId, RoleKind, Term},
-    runtime::{ApplyJob, Driver, WriteJob, Writer},
+    consensus::{EntryId, LogIndex, Membership, NodeId},
+    runtime::{Driver, Writer},
     state_machine::StateMachine,
     storage::disk::DiskStorage,
 };
 
 /// Remembers everything that was ever seen.
 pub(super) struct Observer {
-    /// Election Safety (§5.2): who led each term.
-    leaders: BTreeMap<Term, NodeId>,
-    nodes: BTreeMap<NodeId, Seen>,
-}
-
-/// What was last seen of a node.
-#[derive(Default)]
-struct Seen {
-    hard_state: HardState,
-    role: Option<(RoleKind, Option<NodeId>)>,
-    applied: Option<LogIndex>,
-    may_be_damaged: bool,
+    nodes: BTreeMap<NodeId, Observed>,
+    entries: Entries,
+    elections: Elections,
+    commits: Commits,
+    memberships: Memberships,
+    limits: Limits,
 }
 
 impl Observer {
     /// Before anything happens.
-    pub(super) fn new(_plan: &Plan, _founders: &Membership) -> Self {
-        Self { leaders: BTreeMap::new(), nodes: BTreeMap::new() }
+    pub(super) fn new(plan: &Plan, founders: &Membership) -> Self {
+        Self {
+            nodes: BTreeMap::new(),
+            entries: Entries::default(),
+            elections: Elections::default(),
+            commits: Commits::default(),
+            memberships: Memberships::of(founders.clone()),
+            limits: Limits::of(plan.nodes.config(NodeId(1), plan.seed)),
+        }
     }
 
-    fn seen(&mut self, id: NodeId) -> &mut Seen {
+    fn node(&mut self, id: NodeId) -> &mut Observed {
         self.nodes.entry(id).or_default()
     }
 
@@ -49,104 +84,61 @@ impl Observer {
         &mut self,
         id: NodeId,
         driver: &Driver<S>,
-        _writer: &Writer<DiskStorage>,
+        writer: &Writer<DiskStorage>,
     ) -> Result<(), Broken> {
-        let hard_state = driver.raw().hard_state();
-        let applied = driver.status().core.applied;
-        let seen = self.seen(id);
-        (seen.hard_state, seen.role) = (hard_state, None);
-        seen.applied = Some(applied);
-        Ok(())
+        let found = Found::on(writer.storage()).map_err(|error| Broken::new(RECOVERY, error.to_string()))?;
+        let status = driver.raw().status();
+        let is_unfounded = found.membership.is_none() && status.membership == Membership::default();
+        let taken = TakenUp { hard_state: status.hard_state, applied: status.applied, is_unfounded };
+        self.take_up(id, &found, &taken)
     }
 
-    /// A driver has given this out to be written.
-    pub(super) fn on_staged(&mut self, _id: NodeId, _job: &WriteJob) -> Result<(), Broken> {
-        Ok(())
+    /// A disk begins to write all that a driver has given out.
+    pub(super) fn on_begun(&mut self, id: NodeId) {
+        self.node(id).disk.begin();
     }
 
-    /// All that was begun to be written is durable: up to where the log now is, if that is news.
-    pub(super) fn on_written(&mut self, _id: NodeId) -> Result<Option<LogIndex>, Broken> {
-        Ok(None)
-    }
-
-    /// A node sends something: what it promises must be durable.
-    pub(super) fn on_sent(&mut self, _envelope: &Envelope) -> Result<(), Broken> {
-        Ok(())
-    }
-
-    /// A driver has given this out for the state machine.
-    pub(super) fn on_apply<S: StateMachine>(
-        &mut self,
-        _id: NodeId,
-        job: &ApplyJob<S>,
-        counts: &mut Counts,
-    ) -> Result<(), Broken> {
-        match job {
-            ApplyJob::Restore { .. } => counts.count(Count::SnapshotsInstalled),
-            ApplyJob::Apply(_) | ApplyJob::Answer(_) | ApplyJob::BeginSnapshot(_) => {}
-        }
-        Ok(())
+    /// All that was begun to be written is done; whether a snapshot that was to come into force is. Up to where the log
+    /// is durable, if that is news.
+    pub(super) fn on_written(&mut self, id: NodeId, is_compacted: bool) -> Option<LogIndex> {
+        self.node(id).disk.finish(is_compacted)
     }
 
     /// A state machine contains everything up to here.
     pub(super) fn on_applied(&mut self, id: NodeId, index: LogIndex) -> Result<(), Broken> {
-        let seen = self.seen(id);
-        let before = seen.applied.replace(index);
-        ensure(before <= Some(index), "monotonic applied index", || format!("{before:?} -> {index}"))
-    }
-
-    /// A node has done something: what it shows of itself.
-    pub(super) fn on_step<S: StateMachine>(
-        &mut self,
-        id: NodeId,
-        now: Duration,
-        driver: &Driver<S>,
-        trace: &mut Trace,
-        counts: &mut Counts,
-    ) -> Result<(), Broken> {
-        let raw = driver.raw();
-        let (hard_state, role, leader) = (raw.hard_state(), raw.role(), raw.leader());
-        let seen = self.seen(id);
-        let before = std::mem::replace(&mut seen.hard_state, hard_state);
-        let role_before = seen.role.replace((role, leader));
-        if before.term != hard_state.term || role_before != Some((role, leader)) {
-            trace.note(now, Some(id), What::Role { term: hard_state.term, role, leader });
+        let node = self.node(id);
+        let before = node.applied.replace(index);
+        while node.applying.front().is_some_and(|(last, _)| *last <= index) {
+            node.applying.pop_front();
         }
-        if before.commit != hard_state.commit {
-            trace.note(now, Some(id), What::Committed(hard_state.commit));
-        }
-        let is_forward = before.term <= hard_state.term && before.commit <= hard_state.commit;
-        ensure(is_forward, "monotonic term and commit index", || format!("{before:?} -> {hard_state:?}"))?;
-        if role == RoleKind::Leader {
-            let first = *self.leaders.entry(hard_state.term).or_insert_with(|| {
-                counts.count(Count::Leaders);
-                id
-            });
-            ensure(first == id, "election safety", || format!("{first} and {id} lead {}", hard_state.term))?;
-        }
-        Ok(())
+        let given_out = node.handed_out;
+        ensure(index <= given_out.index, STATE_MACHINE_SAFETY, || {
+            format!("{index} is applied, and only {given_out} was given out")
+        })?;
+        ensure(before <= Some(index), MONOTONIC, || format!("applied {before:?} -> {index}"))
     }
 
     /// A process has ended.
     pub(super) fn on_stopped(&mut self, id: NodeId) {
-        self.seen(id).role = None;
+        let node = self.node(id);
+        node.disk.stop();
+        (node.role, node.leader, node.applied) = (None, None, None);
     }
 
     /// A node's disk is lost, with all that it had promised.
     pub(super) fn on_disk_lost(&mut self, id: NodeId) {
-        self.seen(id).may_be_damaged = true;
-        self.seen(id).hard_state = HardState::default();
-        self.seen(id).applied = None;
+        self.nodes.insert(id, Observed { may_be_damaged: true, ..Observed::default() });
+        self.elections.forget_votes_of(id);
     }
 
     /// A node's log was damaged on its disk.
     pub(super) fn on_damaged(&mut self, id: NodeId) {
-        self.seen(id).may_be_damaged = true;
+        self.node(id).may_be_damaged = true;
     }
 
     /// Whether a node may refuse its log.
     pub(super) fn may_be_damaged(&self, id: NodeId) -> bool {
-        self.nodes.get(&id).is_some_and(|seen| seen.may_be_damaged)
+        self.nodes.get(&id).is_some_and(|node| node.may_be_damaged)
     }
 
     /// How far a node's state machine has come.
@@ -154,8 +146,43 @@ impl Observer {
         self.nodes.get(&id)?.applied
     }
 
+    /// The last entry that any node knows to be committed: an answer to whoever asks now must know it.
+    pub(super) fn committed(&self) -> LogIndex {
+        self.commits.last().index
+    }
+
+    /// A node has answered somebody who asked when everything up to `committed` was.
+    pub(super) fn on_answered(&self, id: NodeId, committed: LogIndex) -> Result<(), Broken> {
+        let applied = self.applied(id);
+        ensure(applied >= Some(committed), READS, || {
+            format!(
+                "the answer knows what is applied up to {applied:?}; {committed} was committed when it was asked for"
+            )
+        })
+    }
+
+    /// A snapshot is made, sent or taken: it stands for what is committed, and says who belongs to the cluster.
+    fn check_snapshot(&self, id: NodeId, last: EntryId, membership: &Membership) -> Result<(), Broken> {
+        self.commits.check(last)?;
+        let expected = self.memberships.at(last.index);
+        let is_unfounded = self.nodes.get(&id).is_some_and(|node| node.is_unfounded);
+        ensure(membership == expected || is_unfounded, SNAPSHOTS, || {
+            format!("snapshot {last} says {membership}, and its entries say {expected}")
+        })
+    }
+
     /// What must hold of these members when all is over.
-    pub(super) fn check_end(&self, _members: &BTreeSet<NodeId>) -> Result<(), Broken> {
+    pub(super) fn check_end(&self, members: &BTreeSet<NodeId>) -> Result<(), Broken> {
+        let last = self.commits.last();
+        for (id, node) in self.nodes.iter().filter(|(id, _)| members.contains(id)) {
+            ensure(node.applied == Some(last.index), NOTHING_LOST, || {
+                format!("{id} has applied {:?}, and {last} is committed", node.applied)
+            })?;
+            let durable = node.disk.durable();
+            ensure(durable.log.may_hold(last), NOTHING_LOST, || {
+                format!("{id} does not hold {last}, which is committed: {durable}")
+            })?;
+        }
         Ok(())
     }
 }

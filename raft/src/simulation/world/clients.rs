@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use super::{Event, Order, Step, What, World};
 use crate::{
-    consensus::NodeId,
+    consensus::{LogIndex, NodeId},
     runtime::{Completion, Consistency, Outcome, UnknownReason},
     simulation::{
         counts::Count,
@@ -46,6 +46,8 @@ struct Asked {
     node: NodeId,
     began: Duration,
     consistency: Option<Consistency>,
+    /// What was committed anywhere when it was made.
+    committed: LogIndex,
 }
 
 /// How a client's request ended.
@@ -154,7 +156,8 @@ impl<W: Workload> World<W> {
             Request::Pause => return,
         };
         let state = &mut clients.clients[client];
-        state.asked = Some(Asked { node, began: self.now, consistency });
+        let committed = self.observer.committed();
+        state.asked = Some(Asked { node, began: self.now, consistency, committed });
         let number = state.number;
         self.agenda.add(self.now + self.plan.clients.patience, Event::ClientPatience { client, number });
         if self.trace.keeps_records() {
@@ -177,11 +180,24 @@ impl<W: Workload> World<W> {
     pub(super) fn hear_clients(&mut self) -> Step {
         let told = std::mem::take(&mut *self.clients.told.lock());
         for told in told {
+            self.check_current(&told)?;
             let state = &mut self.clients.clients[told.client];
             if !state.random.per_mille(self.plan.clients.lost) {
                 let after = state.random.duration(Duration::ZERO, WAY);
                 self.agenda.add(self.now + after, Event::ClientTold(told));
             }
+        }
+        Ok(())
+    }
+
+    /// Whether an answer knows what it must.
+    fn check_current(&self, told: &Told<W::Machine>) -> Step {
+        let state = &self.clients.clients[told.client];
+        let asked = state.asked.filter(|_| state.number == told.number);
+        if let (Some(asked), End::Query(Outcome::Applied(_))) = (asked, &told.end)
+            && let Some(Consistency::Linearizable | Consistency::Lease) = asked.consistency
+        {
+            self.observer.on_answered(asked.node, asked.committed).map_err(|broken| broken.at(asked.node))?;
         }
         Ok(())
     }
@@ -205,7 +221,7 @@ impl<W: Workload> World<W> {
         if state.number != number {
             return Ok(());
         }
-        let Some(Asked { node, began, consistency }) = state.asked.take() else { return Ok(()) };
+        let Some(Asked { node, began, consistency, .. }) = state.asked.take() else { return Ok(()) };
         let (is_served, leader) = match &end {
             End::Command(outcome) => learn(outcome, node),
             End::Query(outcome) => learn(outcome, node),

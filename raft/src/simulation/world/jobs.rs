@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Event, Step, What, World};
 use crate::{
     runtime::{ApplyJob, StopReason},
-    simulation::{counts::Count, violation::Broken, workload::Workload},
+    simulation::{counts::Count, observer::Turn, violation::Broken, workload::Workload},
 };
 
 /// How long a stalled disk is left alone until it is looked at again.
@@ -16,20 +16,28 @@ const APPLYING: Duration = Duration::from_millis(3);
 const SNAPSHOT: Duration = Duration::from_millis(80);
 
 impl<W: Workload> World<W> {
-    /// Takes the jobs that a driver has given out, and begins what can be begun.
-    pub(super) fn begin_jobs(&mut self, at: usize) -> Step {
+    /// Takes the jobs that a driver has given out, under the observer's eyes.
+    pub(super) fn take_jobs(&mut self, at: usize) -> Step {
         let node = &mut self.nodes[at];
         let Some(process) = &mut node.process else { return Ok(()) };
         let id = node.id;
-        for job in process.driver.take_write_jobs() {
-            self.observer.on_staged(id, &job).map_err(|broken| broken.at(id))?;
-            process.disk.waiting.push(job);
-        }
-        for job in process.driver.take_apply_jobs() {
-            self.observer.on_apply(id, &job, &mut self.counts).map_err(|broken| broken.at(id))?;
-            process.machine.waiting.push(job);
-        }
+        let writes: Vec<_> = process.driver.take_write_jobs().collect();
+        let applies: Vec<_> = process.driver.take_apply_jobs().collect();
+        let turn = Turn { driver: &process.driver, writes: &writes, applies: &applies };
+        self.observer
+            .on_turn(id, self.now, &turn, &mut self.trace, &mut self.counts)
+            .map_err(|broken| broken.at(id))?;
+        process.disk.waiting.extend(writes);
+        process.machine.waiting.extend(applies);
+        Ok(())
+    }
+
+    /// Begins what waits and can be begun.
+    pub(super) fn begin_jobs(&mut self, at: usize) -> Step {
+        let node = &mut self.nodes[at];
+        let Some(process) = &mut node.process else { return Ok(()) };
         if process.disk.begin() {
+            self.observer.on_begun(node.id);
             let slowest = node.slowness.iter().map(|(_, sync)| *sync).max().unwrap_or_default();
             let disks = &self.plan.disks;
             let after = node.random.duration(disks.sync_min, disks.sync_max).max(slowest);
@@ -86,9 +94,9 @@ impl<W: Workload> World<W> {
         let Some(process) = &mut node.process else { return Ok(()) };
         match process.writer.run(process.disk.under_way.drain(..)) {
             Ok(report) => {
-                process.inbox.written.push(report);
                 let id = node.id;
-                let durable = self.observer.on_written(id).map_err(|broken| broken.at(id))?;
+                let durable = self.observer.on_written(id, report.is_compacted());
+                process.inbox.written.push(report);
                 if let Some(index) = durable {
                     self.note(Some(id), What::Durable(index));
                 }

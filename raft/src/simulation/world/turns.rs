@@ -115,24 +115,14 @@ impl<W: Workload> World<W> {
             if let Err(reason) = process.driver.run(&mut outbox) {
                 return self.on_failed(at, &reason);
             }
+            self.take_jobs(at)?;
             self.post(at, outbox)?;
             self.begin_jobs(at)?;
-            self.look_at(at)?;
             if !self.nodes[at].process.as_ref().is_some_and(|process| process.driver.has_work()) {
                 break;
             }
         }
         Ok(())
-    }
-
-    /// Lets the observer see a node as it is now.
-    fn look_at(&mut self, at: usize) -> Step {
-        let node = &self.nodes[at];
-        let Some(process) = &node.process else { return Ok(()) };
-        let id = node.id;
-        self.observer
-            .on_step(id, self.now, &process.driver, &mut self.trace, &mut self.counts)
-            .map_err(|broken| broken.at(id))
     }
 
     /// Puts on the network what a node sends.
@@ -142,7 +132,7 @@ impl<W: Workload> World<W> {
         let id = node.id;
         let sender = Sender { incarnation: process.incarnation, is_later_version: node.is_later_version };
         for envelope in outbox.0 {
-            self.observer.on_sent(&envelope).map_err(|broken| broken.at(id))?;
+            self.observer.on_sent(&envelope, &mut self.counts).map_err(|broken| broken.at(id))?;
             let mut notes = Notes { now: self.now, trace: &mut self.trace, counts: &mut self.counts };
             let agenda = &mut self.agenda;
             let add = |then, packet| agenda.add(then, Event::Arrival(packet));
