@@ -9,7 +9,7 @@ use crate::{LogIndex, RestoreError, SnapshotWriter, StateMachine, runtime::Consi
 
 /// Remembers what was proposed.
 #[derive(Default)]
-struct Sum(u64);
+pub(super) struct Sum(pub(super) u64);
 
 impl StateMachine for Sum {
     type Response = u64;
@@ -39,7 +39,8 @@ impl StateMachine for Sum {
 }
 
 /// Adds, and asks for the sum.
-struct Adding;
+#[derive(Clone)]
+pub(super) struct Adding;
 
 impl Workload for Adding {
     type Machine = Sum;
