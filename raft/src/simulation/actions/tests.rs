@@ -1,6 +1,61 @@
 //! Faults begin, overlap and end as a plan says.
 
-use super::super::{Counts, plan::Profile, run, tests::Adding};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::{Call, Counts, Random, Request, Workload, plan::Profile, run, tests::Sum};
+use crate::runtime::{Consistency, Outcome};
+
+/// Adds, and asks for the sum, which must never be less than it was known to be before.
+#[derive(Default)]
+struct Adding {
+    /// When a client learned a sum, and the greatest that one had learned by then.
+    known: Vec<(Duration, u64)>,
+    stale: Option<String>,
+}
+
+impl Adding {
+    fn learn(&mut self, call: Call<u64>) {
+        let Outcome::Applied(sum) = call.outcome else { return };
+        let before = self.known.partition_point(|(at, _)| *at < call.began);
+        let known = self.known[..before].last().map_or(0, |(_, sum)| *sum);
+        if sum < known {
+            let (node, began) = (call.node, call.began);
+            self.stale = Some(format!("asked at {began:?}, {node} said {sum}, but {known} was known before"));
+        }
+        let greatest = self.known.last().map_or(sum, |(_, known)| sum.max(*known));
+        self.known.push((call.ended, greatest));
+    }
+}
+
+impl Workload for Adding {
+    type Machine = Sum;
+
+    fn machine(&self) -> Sum {
+        Sum::default()
+    }
+
+    fn next(&mut self, _client: usize, _now: Duration, random: &mut Random) -> Request<Sum> {
+        if random.per_mille(500) {
+            return Request::Command(Bytes::from(vec![7; 1 + random.index(100)]));
+        }
+        let is_lease = random.per_mille(500);
+        Request::Query((), if is_lease { Consistency::Lease } else { Consistency::Linearizable })
+    }
+
+    fn on_command(&mut self, call: Call<u64>) {
+        self.learn(call);
+    }
+
+    fn on_query(&mut self, call: Call<u64>) {
+        self.learn(call);
+    }
+
+    fn check(&self, _machine: &Sum) -> Result<(), String> {
+        self.stale.clone().map_or(Ok(()), Err)
+    }
+}
 
 #[test]
 fn hunt() {
