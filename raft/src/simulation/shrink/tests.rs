@@ -12,7 +12,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A plan of so many crashes, one each 333 milliseconds, of node 1 to 5 in turn; every seventh is a campaign.
 fn plan(actions: u64) -> Plan {
-    let mut plan = Profile::Stormy.draw(1, 5);
+    let mut plan = Profile::Stormy.draw(1, Some(5));
     (plan.learners, plan.spares) = (1, 2);
     plan.storm = SECOND * 3600;
     let action = |number| match (Whom::Node(NodeId(1 + number % 5)), number % 7) {
