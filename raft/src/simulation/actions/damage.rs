@@ -78,10 +78,12 @@ type Log = (InitialState, Entries, Option<Bytes>);
 /// Everything that the log on a disk holds; none if any of it is refused.
 fn contents(files: SimulatedFileSystem, options: DiskOptions) -> Option<Log> {
     let logger = Logger::root(Discard, o!());
-    let storage = DiskStorage::open_in(Arc::new(files), DIRECTORY, Membership::default(), options, logger).ok()?;
+    let storage =
+        DiskStorage::open_in(Arc::new(files), DIRECTORY, Membership::default(), options, logger).ok()?;
     let reader = storage.reader();
     let (first, last) = (reader.first_index().ok()?, reader.last_index().ok()?);
-    let entries = if first <= last { reader.entries(first, last, usize::MAX).ok()? } else { Entries::default() };
+    let entries =
+        if first <= last { reader.entries(first, last, usize::MAX).ok()? } else { Entries::default() };
     let snapshot = match storage.snapshot().ok()? {
         Some(snapshot) => Some(snapshot.data.to_bytes().ok()?),
         None => None,

@@ -176,6 +176,9 @@ impl<W: Workload> World<W> {
     /// The chance of one action: it stays the same if others are taken out of the plan.
     fn chance(&self, number: usize) -> Random {
         let at = self.plan.actions.get(number).map_or(self.now, |planned| planned.at);
-        Random::new(self.plan.seed ^ u64::try_from(at.as_micros()).unwrap_or_default().rotate_left(32), "actions")
+        Random::new(
+            self.plan.seed ^ u64::try_from(at.as_micros()).unwrap_or_default().rotate_left(32),
+            "actions",
+        )
     }
 }

@@ -61,7 +61,9 @@ impl<W: Workload> World<W> {
 
     /// One node more is cut off, or comes back; steps are counted from 1.
     pub(super) fn step_swizzle(&mut self, number: usize, step: usize) {
-        let Action::Swizzle { go, back, step: every } = self.plan.actions[number].action.clone() else { return };
+        let Action::Swizzle { go, back, step: every } = self.plan.actions[number].action.clone() else {
+            return;
+        };
         let Some(Fault::Swizzle(mut away)) = self.actions.faults.remove(&number) else { return };
         if let Some(id) = go.get(step - 1) {
             let links = self.links_of(*id, Direction::Both);

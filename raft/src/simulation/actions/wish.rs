@@ -54,9 +54,8 @@ impl Goal {
             Self::Operation(MembershipGoal::AddVoter(node) | MembershipGoal::AddLearner(node)) => vec![*node],
             Self::Operation(MembershipGoal::Replace { new, .. }) => vec![*new],
             Self::Operation(MembershipGoal::Remove(_)) => Vec::new(),
-            Self::Operation(MembershipGoal::Set { voters, learners }) | Self::Joint { voters, learners, .. } => {
-                [&voters[..], &learners[..]].concat()
-            }
+            Self::Operation(MembershipGoal::Set { voters, learners })
+            | Self::Joint { voters, learners, .. } => [&voters[..], &learners[..]].concat(),
         };
         all.into_iter()
     }

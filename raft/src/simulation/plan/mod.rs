@@ -16,6 +16,8 @@ pub use action::{Action, Direction, JointTransition, PowerLoss, Whom};
 pub use profile::Profile;
 pub use settings::{ClientSettings, DiskSettings, NodeSettings, Weather};
 
+use crate::consensus::{Membership, NodeId};
+
 /// One simulation: a cluster, what its surroundings are like, and what happens when.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Plan {
@@ -57,4 +59,14 @@ pub struct Planned {
     pub at: Duration,
     /// What.
     pub action: Action,
+}
+
+impl Plan {
+    /// The membership that the cluster begins with.
+    #[must_use]
+    pub fn founders(&self) -> Membership {
+        let mut founders = Membership::of_voters((1..=self.voters).map(NodeId));
+        founders.learners = (self.voters + 1..=self.voters + self.learners).map(NodeId).collect();
+        founders
+    }
 }
