@@ -21,7 +21,11 @@ pub(super) fn listen<T>(run: impl FnOnce() -> T) -> (Result<T, String>, Option<S
     // Other threads' panics, and those of this one later, are shown as they were before.
     HOOK.call_once(|| {
         let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| if !hear(info) { usual(info) }));
+        panic::set_hook(Box::new(move |info| {
+            if !hear(info) {
+                usual(info)
+            }
+        }));
     });
     let before = LISTENS.replace(true);
     let end = catch_unwind(AssertUnwindSafe(run));

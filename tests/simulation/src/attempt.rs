@@ -1,11 +1,6 @@
-//! One simulation, and all that can go wrong in it: a broken promise, a panic, or another course the second time.
+//! One simulation, and all that can go wrong in it: a broken promise, or another course the second time.
 
-use std::{
-    cell::{Cell, RefCell},
-    panic,
-    sync::Once,
-    time::Duration,
-};
+use std::time::Duration;
 
 use quorate::simulation::{Report, Violation, plan::Plan};
 
@@ -35,9 +30,9 @@ impl Times {
 /// Carries out a plan.
 #[must_use]
 pub fn attempt(simulate: Simulate, plan: &Plan, times: Times, keeps_records: bool) -> Report {
-    let mut report = once(simulate, plan, keeps_records);
+    let mut report = simulate(plan.clone(), keeps_records);
     if times == Times::Twice && report.violation.is_none() {
-        let again = once(simulate, plan, false);
+        let again = simulate(plan.clone(), false);
         report.violation = difference(&report, &again);
     }
     report
@@ -51,37 +46,4 @@ fn difference(first: &Report, again: &Report) -> Option<Violation> {
     let message = format!("the traces of two runs are {} and {}", words(first), words(again));
     let is_same = first.trace.hash() == again.trace.hash() && again.violation.is_none();
     (!is_same).then(|| Violation { promise: DETERMINISM, message, at: Duration::ZERO, node: None })
-}
-
-fn once(simulate: Simulate, plan: &Plan, keeps_records: bool) -> Report {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(silence_panics);
-    IS_SIMULATING.set(true);
-    let mut report = simulate(plan.clone(), keeps_records);
-    IS_SIMULATING.set(false);
-    let place = PANICKED_AT.take();
-    if let (Some(violation), Some(place)) = (&mut report.violation, place)
-        && violation.promise == Violation::NO_PANIC
-    {
-        violation.message = format!("{place}: {}", violation.message);
-    }
-    report
-}
-
-thread_local! {
-    static IS_SIMULATING: Cell<bool> = const { Cell::new(false) };
-    /// Where the last panic in a simulation was.
-    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// A panic in a simulation is a finding, and is told with it; any other is told as before.
-fn silence_panics() {
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |panicked| {
-        if IS_SIMULATING.get() {
-            PANICKED_AT.set(panicked.location().map(ToString::to_string));
-        } else {
-            before(panicked);
-        }
-    }));
 }

@@ -11,7 +11,7 @@ pub struct Cases {
     pub from: u64,
     /// What kind of storms; at least one.
     pub profiles: Vec<Profile>,
-    /// How many voters; at least one number.
+    /// How many voters; if none is given, the seed decides.
     pub voters: Vec<u64>,
 }
 
@@ -22,17 +22,19 @@ pub struct Case {
     pub seed: u64,
     /// What kind of storm.
     pub profile: Profile,
-    /// How many voters.
-    pub voters: u64,
+    /// How many voters, if the seed does not decide.
+    pub voters: Option<u64>,
 }
 
 impl Cases {
     /// What this seed is taken for, whichever seed is the first.
     #[must_use]
     pub fn of_seed(&self, seed: u64) -> Case {
-        let (profiles, voters) = (self.profiles.len() as u64, self.voters.len() as u64);
-        let [profile, numbers] = [seed % profiles, seed / profiles % voters].map(|index| index as usize);
-        Case { seed, profile: self.profiles[profile], voters: self.voters[numbers] }
+        let profiles = self.profiles.len() as u64;
+        let profile = self.profiles[(seed % profiles) as usize];
+        // The quotient: profiles and voters meet in every combination.
+        let voters = (seed / profiles).checked_rem(self.voters.len() as u64);
+        Case { seed, profile, voters: voters.map(|index| self.voters[index as usize]) }
     }
 
     /// The case with this number, counted from 0.
@@ -53,12 +55,14 @@ impl Case {
     #[must_use]
     pub fn replay(&self) -> String {
         let Self { seed, profile, voters } = self;
-        format!("cargo simulate --seeds 1 --from {seed} --profile {profile} --nodes {voters}")
+        let nodes = voters.map(|voters| format!(" --nodes {voters}")).unwrap_or_default();
+        format!("cargo simulate --seeds 1 --from {seed} --profile {profile}{nodes}")
     }
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {} ({}, {} voters)", self.seed, self.profile, self.voters)
+        write!(f, "seed {}, {}", self.seed, self.profile)?;
+        self.voters.map_or(Ok(()), |voters| write!(f, ", {voters} voters"))
     }
 }

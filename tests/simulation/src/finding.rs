@@ -10,6 +10,7 @@ use quorate::simulation::{Violation, plan::Plan, shrink};
 use crate::{
     attempt::{Simulate, Times, attempt},
     cases::Case,
+    folder,
 };
 
 /// How much is done to make a plan smaller.
@@ -55,9 +56,9 @@ pub fn of(simulate: Simulate, case: Case, violation: Violation, patience: Patien
 }
 
 impl Finding {
-    /// What is told of it. `folder` is where it is stored.
+    /// What is told of it. `store` is where it is stored.
     #[must_use]
-    pub fn words(&self, folder: &Path) -> String {
+    pub fn words(&self, store: &Path) -> String {
         let Self { case, violation, runs, .. } = self;
         let sizes = sizes(&self.original, &self.plan);
         format!(
@@ -66,8 +67,8 @@ impl Finding {
              what happens: {}\n  \
              this again: cargo simulate --plan {}\n  \
              the original: {}",
-            folder.join("trace.txt").display(),
-            folder.join("plan.json").display(),
+            store.join(folder::PAGE).display(),
+            store.join(folder::PLAN).display(),
             case.replay()
         )
     }

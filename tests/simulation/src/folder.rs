@@ -1,12 +1,8 @@
 //! The files that show a broken promise.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
-use quorate::simulation::{Report, Violation, plan::Plan};
+use quorate::simulation::{Report, Violation, plan::Plan, trace};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -24,6 +20,10 @@ pub const VIOLATION: &str = "violation.json";
 pub const REPLAY: &str = "replay.txt";
 /// Everything that happens, a line each.
 pub const TRACE: &str = "trace.txt";
+/// The same in the language of `tests/scripts`.
+pub const SCRIPT: &str = "trace.script";
+/// The same as a page for a browser.
+pub const PAGE: &str = "trace.html";
 
 /// What is stored of a violation beside its plan.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -63,10 +63,10 @@ impl Finding {
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn write_traces(report: &Report, _plan: &Plan, folder: &Path) -> io::Result<()> {
-    let mut trace = io::BufWriter::new(fs::File::create(folder.join(TRACE))?);
-    write!(trace, "{}", report.trace)?;
-    trace.flush()
+pub fn write_traces(report: &Report, plan: &Plan, folder: &Path) -> io::Result<()> {
+    fs::write(folder.join(TRACE), report.trace.to_string())?;
+    fs::write(folder.join(SCRIPT), trace::script(&report.trace))?;
+    fs::write(folder.join(PAGE), trace::html(plan, report))
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {

@@ -58,6 +58,9 @@ fn run(options: &CommandLine) -> io::Result<bool> {
         write!(out, "{}", attempt(simulations::SIMULATE, &plan, Times::Once, true).trace)?;
     }
     let summary = batch.run(simulations::SIMULATE, Path::new(STORE), &stop, &mut out)?;
-    writeln!(out, "\n{}\n{summary}", summary.table())?;
-    Ok(summary.violations() == 0)
+    writeln!(out, "\n{}\n", summary.table())?;
+    let missing = summary.not_exercised();
+    missing.iter().try_for_each(|what| writeln!(out, "{what}"))?;
+    writeln!(out, "{summary}")?;
+    Ok(summary.violations() == 0 && missing.is_empty())
 }

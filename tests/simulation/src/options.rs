@@ -26,12 +26,11 @@ pub struct CommandLine {
     /// No seed is begun after this time.
     #[arg(long, value_parser = minutes)]
     pub minutes: Option<f64>,
-    /// How many voters found each cluster, seeds in turn.
-    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "3,5",
-        value_parser = clap::value_parser!(u64).range(1..=15))]
+    /// How many voters found each cluster, seeds in turn [default: the seed decides].
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=15))]
     pub nodes: Vec<u64>,
     /// What kind of storms, seeds in turn [default: all].
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = profile)]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub profile: Vec<Profile>,
     /// How many simulations run at once [default: one for each core].
     #[arg(long, value_name = "J")]
@@ -76,12 +75,6 @@ impl CommandLine {
 fn minutes(text: &str) -> Result<f64, String> {
     let minutes = text.parse().ok().filter(|minutes| (0.01..=100_000.0).contains(minutes));
     minutes.ok_or_else(|| "give a number of minutes from 0.01 to 100000".to_owned())
-}
-
-fn profile(name: &str) -> Result<Profile, String> {
-    let profile = Profile::ALL.iter().find(|profile| profile.name() == name);
-    let names: Vec<_> = Profile::ALL.iter().map(|profile| profile.name()).collect();
-    profile.copied().ok_or_else(|| format!("give one of {}", names.join(", ")))
 }
 
 #[cfg(test)]

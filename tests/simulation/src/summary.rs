@@ -10,6 +10,9 @@ use quorate::simulation::{Count, Counts, Report, plan::Profile};
 
 use crate::cases::Case;
 
+/// So many seeds of a profile exercise all that it is for.
+const SEEDS_ENOUGH: u64 = 30;
+
 /// What simulations have exercised, and what they have found.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
@@ -73,6 +76,18 @@ impl Summary {
 
     fn requests(&self) -> u64 {
         self.groups.values().map(|group| group.requests).sum()
+    }
+
+    /// What a profile is for, and did not do in all its seeds: a sentence each. Of profiles with few seeds, nothing.
+    #[must_use]
+    pub fn not_exercised(&self) -> Vec<String> {
+        let enough = self.groups.iter().filter(|(_, group)| group.seeds >= SEEDS_ENOUGH);
+        let missing = enough.flat_map(|(profile, group)| {
+            let missing = profile.expected().iter().filter(|what| group.counts.of(**what) == 0);
+            let seeds = group.seeds;
+            missing.map(move |what| format!("{profile} did not exercise in {seeds} seeds: {}", what.name()))
+        });
+        missing.collect()
     }
 
     /// How often each thing happened, a column for each profile.

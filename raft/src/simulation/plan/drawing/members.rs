@@ -25,7 +25,12 @@ impl Members {
         let (voters, learners) = (plan.voters, plan.voters + plan.learners);
         let all = learners + plan.spares;
         let ids = |from: u64, to: u64| (from + 1..=to).map(NodeId).collect();
-        Self { voters: ids(0, voters), learners: ids(voters, learners), spares: ids(learners, all), next: all + 1 }
+        Self {
+            voters: ids(0, voters),
+            learners: ids(voters, learners),
+            spares: ids(learners, all),
+            next: all + 1,
+        }
     }
 
     /// All who belong to the cluster.
@@ -90,7 +95,8 @@ impl Members {
 
     /// Some come and some go at once.
     pub(super) fn change_jointly(&mut self, random: &mut Random) -> Option<Action> {
-        let gone: Vec<_> = (0..random.below(3)).filter_map(|_| Self::take(&mut self.voters, random)).collect();
+        let gone: Vec<_> =
+            (0..random.below(3)).filter_map(|_| Self::take(&mut self.voters, random)).collect();
         let room = VOTERS_MAX.saturating_sub(self.voters.len());
         // Somebody votes in any case.
         let least = usize::from(self.voters.is_empty());

@@ -92,16 +92,26 @@ impl Recipe {
             Profile::Snapshots => (
                 seconds(20, 60),
                 (10, 40),
-                &[(&[(Kind::Isolate, 3), (Kind::Partition, 2), (Kind::Crash, 2), (Kind::Kill, 1)], 4), (DISKS, 1), (MEMBERS, 1)],
+                &[
+                    (&[(Kind::Isolate, 3), (Kind::Partition, 2), (Kind::Crash, 2), (Kind::Kill, 1)], 4),
+                    (DISKS, 1),
+                    (MEMBERS, 1),
+                ],
             ),
             Profile::Sessions => (
                 seconds(20, 60),
                 (15, 60),
-                &[(&[(Kind::Kill, 4), (Kind::Isolate, 3), (Kind::Crash, 2), (Kind::Pause, 2)], 3), (NETWORK, 1), (LEADERSHIP, 1)],
+                &[
+                    (&[(Kind::Kill, 4), (Kind::Isolate, 3), (Kind::Crash, 2), (Kind::Pause, 2)], 3),
+                    (NETWORK, 1),
+                    (LEADERSHIP, 1),
+                ],
             ),
-            Profile::Upgrades => {
-                (seconds(20, 60), (5, 25), &[(&[(Kind::Upgrade, 6)], 2), (NETWORK, 1), (PROCESSES, 1), (LEADERSHIP, 1)])
-            }
+            Profile::Upgrades => (
+                seconds(20, 60),
+                (5, 25),
+                &[(&[(Kind::Upgrade, 6)], 2), (NETWORK, 1), (PROCESSES, 1), (LEADERSHIP, 1)],
+            ),
             Profile::Everything => (
                 seconds(30, 90),
                 (20, 70),
@@ -117,7 +127,9 @@ impl Recipe {
                 ],
             ),
         };
-        let weighed = families.iter().flat_map(|(kinds, weight)| kinds.iter().map(move |(kind, own)| (*kind, own * weight)));
+        let weighed = families
+            .iter()
+            .flat_map(|(kinds, weight)| kinds.iter().map(move |(kind, own)| (*kind, own * weight)));
         Self { storm, actions, kinds: weighed.collect() }
     }
 }

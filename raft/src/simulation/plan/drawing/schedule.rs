@@ -96,7 +96,8 @@ impl Schedule<'_> {
                 Action::Isolate { whom: self.whom(), direction: Direction::Both, lasts: self.lasts() }
             }
             Kind::OneWay => {
-                let direction = if self.random.per_mille(500) { Direction::Inbound } else { Direction::Outbound };
+                let direction =
+                    if self.random.per_mille(500) { Direction::Inbound } else { Direction::Outbound };
                 Action::Isolate { whom: self.whom(), direction, lasts: self.lasts() }
             }
             Kind::Partition => {

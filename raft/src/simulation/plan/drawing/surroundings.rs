@@ -36,8 +36,9 @@ pub(super) fn draw(profile: Profile, seed: u64, random: &mut Random, voters: u64
 
 /// From one rack to opposite ends of the world.
 fn draw_network(random: &mut Random) -> Weather {
-    let (delay_min, delay_max) = [(50, 500), (100, 2_000), (1_000, 10_000), (10_000, 40_000), (40_000, 100_000)]
-        [[0, 1, 1, 1, 2, 2, 3, 4][random.index(8)]];
+    let (delay_min, delay_max) =
+        [(50, 500), (100, 2_000), (1_000, 10_000), (10_000, 40_000), (40_000, 100_000)]
+            [[0, 1, 1, 1, 2, 2, 3, 4][random.index(8)]];
     let chances: [u32; 4] =
         std::array::from_fn(|_| if random.per_mille(300) { 1 << random.below(6) } else { 0 });
     let [lost, doubled, overtaken, corrupted] = chances;
@@ -55,7 +56,11 @@ fn draw_disks(random: &mut Random) -> DiskSettings {
 fn draw_nodes(random: &mut Random, voters: u64) -> NodeSettings {
     let election_ticks = 5 + u32::try_from(random.below(16)).unwrap_or_default();
     let heartbeat_ticks = 1 + u32::try_from(random.below(u64::from(election_ticks / 4))).unwrap_or_default();
-    let priorities = if random.per_mille(200) { (0..voters).map(|_| random.below(3).cast_signed()).collect() } else { Vec::new() };
+    let priorities = if random.per_mille(200) {
+        (0..voters).map(|_| random.below(3).cast_signed()).collect()
+    } else {
+        Vec::new()
+    };
     let mut one_of = |sizes: &[usize]| sizes[random.index(sizes.len())];
     let mut nodes = NodeSettings {
         tick: Duration::from_millis(one_of(&[20, 50, 50, 100]) as u64),
