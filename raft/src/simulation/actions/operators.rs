@@ -353,7 +353,8 @@ impl<W: Workload> World<W> {
     fn is_dispensable(&self, at: usize) -> bool {
         let id = self.nodes[at].id;
         let is_gone = |membership: &Membership| !membership.contains(id);
-        self.nodes[at].is_lost || self.membership().is_some_and(|all| is_gone(&all) && self.know(&all, None, is_gone))
+        self.nodes[at].is_lost
+            || self.membership().is_some_and(|all| is_gone(&all) && self.know(&all, None, is_gone))
     }
 
     /// Whether a majority of the voters runs and has a membership like this, one of them left aside.
