@@ -15,12 +15,17 @@
 //! same seed give the same faults.
 
 mod actions;
+mod checked;
 mod counts;
 pub mod disk;
+mod failure;
+mod faults;
 pub mod linearizability;
 mod observer;
+mod panics;
 pub mod plan;
 mod random;
+mod shrink;
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -29,8 +34,12 @@ mod violation;
 mod workload;
 mod world;
 
+pub use checked::Checked;
 pub use counts::{Count, Counts};
+pub use failure::Failure;
+pub use faults::Faults;
 pub use random::Random;
-pub use simulation::{Report, run};
+pub use shrink::{Shrunk, shrink};
+pub use simulation::{Report, Simulation, run};
 pub use violation::Violation;
 pub use workload::{Call, Request, Workload};

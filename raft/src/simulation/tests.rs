@@ -9,7 +9,7 @@ use crate::{LogIndex, RestoreError, SnapshotWriter, StateMachine, runtime::Consi
 
 /// Remembers what was proposed.
 #[derive(Default)]
-struct Sum(u64);
+pub(super) struct Sum(pub(super) u64);
 
 impl StateMachine for Sum {
     type Response = u64;
@@ -39,7 +39,8 @@ impl StateMachine for Sum {
 }
 
 /// Adds, and asks for the sum.
-struct Adding;
+#[derive(Clone)]
+pub(super) struct Adding;
 
 impl Workload for Adding {
     type Machine = Sum;
@@ -60,7 +61,7 @@ impl Workload for Adding {
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in 1..=20 {
-        let [first, again] = [(); 2].map(|()| run(Profile::Calm.draw(seed, 3), Adding, false));
+        let [first, again] = [(); 2].map(|()| run(Profile::Calm.draw(seed, Some(3)), Adding, false));
         assert_eq!(first.violation, None, "seed {seed}");
         assert_eq!(first.trace.hash(), again.trace.hash(), "seed {seed}");
         if seed == 1 {

@@ -17,6 +17,11 @@ pub struct Violation {
     pub node: Option<NodeId>,
 }
 
+impl Violation {
+    /// The promise that is broken by a panic, of the library or of the user's state machine.
+    pub const NO_PANIC: &str = "no panic";
+}
+
 /// What was seen that must not be; becomes a [`Violation`] with time and place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Broken {

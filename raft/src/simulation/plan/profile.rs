@@ -1,23 +1,64 @@
 //! What kind of plan is drawn from a seed.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr};
 
-use super::{ClientSettings, DiskSettings, NodeSettings, Plan, Weather};
-use crate::simulation::random::Random;
+use super::{Plan, drawing};
+use crate::simulation::counts::Count;
 
 /// What kind of plan is drawn from a seed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum Profile {
-    /// Nothing happens but crashes.
+    /// A crash now and then, and else nothing: what all others are compared with.
     Calm,
-    /// Everything that can happen to three to five nodes and their network.
+    /// The usual troubles: networks, crashes, pauses, disks, transfers. Three nodes, unless a number is given.
     Stormy,
+    /// All that a network can do.
+    Network,
+    /// All that a disk can do.
+    Disk,
+    /// Clocks that go wrong, without leases.
+    Clocks,
+    /// Reads by lease, with clocks as different as leases allow.
+    Leases,
+    /// Members come and go.
+    Membership,
+    /// Logs that are cut early, and followers that need snapshots.
+    Snapshots,
+    /// Outcomes that nobody gets to know.
+    Sessions,
+    /// Nodes of two versions, under load.
+    Upgrades,
+    /// All of it at once.
+    Everything,
+}
+
+/// No profile has this name.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("there is no profile {name:?}: take one of {}", names())]
+pub struct UnknownProfile {
+    name: String,
+}
+
+fn names() -> String {
+    Profile::ALL.iter().map(|profile| profile.name()).collect::<Vec<_>>().join(", ")
 }
 
 impl Profile {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Calm, Self::Stormy];
+    pub const ALL: &[Self] = &[
+        Self::Calm,
+        Self::Stormy,
+        Self::Network,
+        Self::Disk,
+        Self::Clocks,
+        Self::Leases,
+        Self::Membership,
+        Self::Snapshots,
+        Self::Sessions,
+        Self::Upgrades,
+        Self::Everything,
+    ];
 
     /// Its name, as on a command line.
     #[must_use]
@@ -25,54 +66,138 @@ impl Profile {
         match self {
             Self::Calm => "calm",
             Self::Stormy => "stormy",
+            Self::Network => "network",
+            Self::Disk => "disk",
+            Self::Clocks => "clocks",
+            Self::Leases => "leases",
+            Self::Membership => "membership",
+            Self::Snapshots => "snapshots",
+            Self::Sessions => "sessions",
+            Self::Upgrades => "upgrades",
+            Self::Everything => "everything",
         }
     }
 
-    /// The plan that a seed decides on, for so many voters.
+    /// What happens in it, in one line.
     #[must_use]
-    pub fn draw(self, seed: u64, voters: u64) -> Plan {
-        let _random = Random::new(seed, "plan");
-        Plan {
-            seed,
-            profile: self.name().to_owned(),
-            voters,
-            learners: 0,
-            spares: 0,
-            nodes: NodeSettings {
-                tick: Duration::from_millis(50),
-                election_ticks: 10,
-                heartbeat_ticks: 2,
-                pre_vote: true,
-                check_quorum: true,
-                lease_reads: false,
-                forward_proposals: true,
-                priorities: Vec::new(),
-                max_message_bytes: 4096,
-                max_inflight_messages: 16,
-                max_uncommitted_bytes: 1 << 16,
-                max_committed_bytes_per_ready: 4096,
-                max_applying_bytes: 1 << 16,
-                max_log_bytes_in_memory: 4096,
-                apply_in_line: false,
-                compact_after_bytes: 4096,
-                keep_entries: 10,
-                segment_bytes: 16 << 10,
-                incarnations: true,
-            },
-            network: Weather { lost: 10, doubled: 10, overtaken: 20, corrupted: 2, ..Weather::fair() },
-            disks: DiskSettings { sync_min: Duration::from_micros(100), sync_max: Duration::from_millis(5) },
-            clock_rates: Vec::new(),
-            clients: ClientSettings {
-                count: 4,
-                pause: Duration::from_millis(200),
-                patience: Duration::from_secs(5),
-                lost: 10,
-                requests: 1000,
-            },
-            storm: Duration::from_secs(20),
-            calm: Duration::from_secs(30),
-            actions: Vec::new(),
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Calm => "a crash now and then, and else nothing",
+            Self::Stormy => "the usual troubles: networks, crashes, pauses, disks, transfers",
+            Self::Network => "partitions, cuts in one direction, swizzles, loss, delay, corruption",
+            Self::Disk => "disks that are slow, stall, fill up, fail to sync, rot, or are lost",
+            Self::Clocks => "clocks at wrong rates, clocks that jump and stop",
+            Self::Leases => "reads by lease, with clocks as different as leases allow, and pauses",
+            Self::Membership => "voters and learners come, go, and are replaced, one by one and jointly",
+            Self::Snapshots => "logs that are cut early, and followers cut off for long",
+            Self::Sessions => "impatient clients, lost outcomes, leaders that die",
+            Self::Upgrades => "nodes are shut down one by one and come back with a later version",
+            Self::Everything => "all of it at once",
         }
+    }
+
+    /// What must have happened at least once over enough seeds: a profile that exercises nothing proves nothing.
+    #[must_use]
+    pub const fn expected(self) -> &'static [Count] {
+        use Count::*;
+        match self {
+            Self::Calm => &[Leaders, Commands, ReadsLinearizable, FaultCrash, FaultKill],
+            Self::Stormy => &[
+                FaultPartition,
+                FaultIsolation,
+                FaultOneWay,
+                FaultSwizzle,
+                FaultStorm,
+                FaultCrash,
+                FaultKill,
+                FaultCrashAll,
+                FaultTornWrite,
+                FaultPause,
+                FaultSlowDisk,
+                FaultStallDisk,
+                FaultFullDisk,
+                FaultSync,
+                MessagesLost,
+                MessagesDoubled,
+                MessagesOvertaken,
+                MessagesCorrupted,
+                MessagesCut,
+                CommandsUnknown,
+                CommandsRefused,
+                SnapshotsMade,
+                SnapshotsInstalled,
+            ],
+            Self::Network => &[
+                FaultPartition,
+                FaultIsolation,
+                FaultOneWay,
+                FaultSwizzle,
+                FaultStorm,
+                MessagesLost,
+                MessagesDoubled,
+                MessagesOvertaken,
+                MessagesCorrupted,
+                MessagesCut,
+            ],
+            Self::Disk => &[
+                FaultSlowDisk,
+                FaultStallDisk,
+                FaultFullDisk,
+                FaultSync,
+                FaultWipe,
+                FaultBitFlip,
+                FaultLogRefused,
+                FaultTornWrite,
+                NodesReplaced,
+            ],
+            Self::Clocks => &[FaultClockRate, FaultClockJump, FaultClockStop],
+            Self::Leases => &[FaultClockRate, FaultClockJump, FaultPause, FaultPartition],
+            Self::Membership => &[NodesReplaced, FaultIsolation, FaultCrash],
+            Self::Snapshots => &[SnapshotsMade, SnapshotsInstalled],
+            Self::Sessions => &[CommandsUnknown, FaultKill, FaultIsolation],
+            Self::Upgrades => &[Upgrades],
+            Self::Everything => &[
+                FaultPartition,
+                FaultIsolation,
+                FaultOneWay,
+                FaultSwizzle,
+                FaultStorm,
+                FaultCrash,
+                FaultKill,
+                FaultCrashAll,
+                FaultTornWrite,
+                FaultPause,
+                FaultWipe,
+                FaultSlowDisk,
+                FaultStallDisk,
+                FaultFullDisk,
+                FaultSync,
+                FaultBitFlip,
+                FaultLogRefused,
+                FaultClockRate,
+                FaultClockJump,
+                FaultClockStop,
+                Upgrades,
+                NodesReplaced,
+                SnapshotsMade,
+                SnapshotsInstalled,
+            ],
+        }
+    }
+
+    /// The plan that a seed decides on. Without a number of voters, the seed decides on that too: from 1 to 7.
+    #[must_use]
+    pub fn draw(self, seed: u64, voters: Option<u64>) -> Plan {
+        drawing::draw(self, seed, voters)
+    }
+}
+
+impl FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(name: &str) -> Result<Self, UnknownProfile> {
+        let found = Self::ALL.iter().find(|profile| profile.name() == name);
+        found.copied().ok_or_else(|| UnknownProfile { name: name.to_owned() })
     }
 }
 

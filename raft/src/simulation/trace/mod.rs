@@ -3,11 +3,15 @@
 //! Everything goes into a hash, by which two runs are compared. It is kept only when somebody wants to read it: that
 //! takes longer than the simulation.
 
+mod html;
 mod record;
+mod script;
 
 use std::{fmt, time::Duration};
 
+pub use html::html;
 pub use record::{Fate, Record, What};
+pub use script::script;
 
 use crate::consensus::NodeId;
 

@@ -153,7 +153,7 @@ impl fmt::Display for What {
 }
 
 impl Fate {
-    const fn words(self) -> &'static str {
+    pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Arrived => "arrived",
             Self::Lost => "lost by the network",

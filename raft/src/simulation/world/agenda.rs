@@ -1,33 +1,36 @@
 //! What is to happen when.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
 /// Events in the order of time; those of the same moment in the order in which they were planned.
 pub(super) struct Agenda<E> {
-    moments: BinaryHeap<Reverse<(Duration, u64)>>,
-    events: BTreeMap<u64, E>,
+    /// When, which number, and in which place the event is kept.
+    moments: BinaryHeap<Reverse<(Duration, u64, usize)>>,
+    places: Vec<Option<E>>,
+    free: Vec<usize>,
     next: u64,
 }
 
 impl<E> Agenda<E> {
     pub(super) fn new() -> Self {
-        Self { moments: BinaryHeap::new(), events: BTreeMap::new(), next: 0 }
+        Self { moments: BinaryHeap::new(), places: Vec::new(), free: Vec::new(), next: 0 }
     }
 
     pub(super) fn add(&mut self, at: Duration, event: E) {
-        self.moments.push(Reverse((at, self.next)));
-        self.events.insert(self.next, event);
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() - 1
+        });
+        self.places[place] = Some(event);
+        self.moments.push(Reverse((at, self.next, place)));
         self.next += 1;
     }
 
     /// The next event, and when it is.
     pub(super) fn take(&mut self) -> Option<(Duration, E)> {
-        let Reverse((at, number)) = self.moments.pop()?;
-        self.events.remove(&number).map(|event| (at, event))
+        let Reverse((at, _, place)) = self.moments.pop()?;
+        self.free.push(place);
+        self.places[place].take().map(|event| (at, event))
     }
 }
 
