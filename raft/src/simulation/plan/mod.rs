@@ -13,8 +13,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::consensus::{Membership, NodeId};
-
 pub use action::{Action, Direction, JointTransition, PowerLoss, Whom};
 pub use profile::{Profile, UnknownProfile};
 pub use settings::{ClientSettings, DiskSettings, NodeSettings, Weather};
@@ -73,14 +71,4 @@ pub struct Planned {
     pub at: Duration,
     /// What.
     pub action: Action,
-}
-
-impl Plan {
-    /// The membership that the cluster begins with.
-    #[must_use]
-    pub fn founders(&self) -> Membership {
-        let mut founders = Membership::of_voters((1..=self.voters).map(NodeId));
-        founders.learners = (self.voters + 1..=self.voters + self.learners).map(NodeId).collect();
-        founders
-    }
 }
