@@ -8,6 +8,7 @@ mod drawing;
 mod durations;
 mod profile;
 mod settings;
+mod words;
 
 use std::time::Duration;
 
