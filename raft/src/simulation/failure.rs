@@ -51,7 +51,7 @@ impl Failure {
         };
         let (plan, runs) = (shrunk.plan, shrunk.runs);
         let mut failure = Self { violation, original, plan, runs, report, directory: None };
-        let directory = build_directory().join("simulation").join(failure.original.seed.to_string());
+        let directory = directory_of(failure.original.seed);
         failure.directory = failure.store(&directory).is_ok().then_some(directory);
         failure
     }
@@ -76,15 +76,27 @@ impl Failure {
     #[must_use]
     pub fn replay(&self) -> String {
         let seed = self.original.seed;
-        // The test runner names a test's thread after the test.
-        match thread::current().name() {
-            Some(test) if test != "main" => format!("QUORATE_SEED={seed} cargo test {test}"),
-            Some(_) | None => {
-                let words: Vec<_> = env::args().collect();
-                format!("QUORATE_SEED={seed} {}", words.join(" "))
-            }
+        match test_name() {
+            Some(test) => format!("QUORATE_SEED={seed} cargo test {test}"),
+            None => format!("QUORATE_SEED={seed} {}", env::args().collect::<Vec<_>>().join(" ")),
         }
     }
+}
+
+/// The test that this is, if it is one: the test runner names a test's thread after it.
+fn test_name() -> Option<String> {
+    thread::current().name().filter(|name| *name != "main").map(str::to_owned)
+}
+
+/// Where to write what shows a failure: `target/simulation/17`, or `target/simulation/tests.transfers/17` in a test, since
+/// others may fail at the same time.
+fn directory_of(seed: u64) -> PathBuf {
+    let directory = build_directory().join("simulation");
+    let directory = match test_name() {
+        Some(test) => directory.join(test.replace("::", ".")),
+        None => directory,
+    };
+    directory.join(seed.to_string())
 }
 
 /// Where Cargo builds, if it has built this program; or else where it would.
