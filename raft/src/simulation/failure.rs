@@ -38,7 +38,7 @@ impl Failure {
     /// told to.
     pub(super) fn explain(original: Plan, violation: Violation, run: &dyn Fn(&Plan, bool) -> Report) -> Self {
         let until = Instant::now() + PATIENCE;
-        let shrunk = shrink::shrink(original.clone(), violation, RUNS, |plan| {
+        let shrunk = shrink(original.clone(), violation, RUNS, |plan| {
             if Instant::now() < until { run(plan, false).violation } else { None }
         });
         let report = run(&shrunk.plan, true);
