@@ -8,6 +8,8 @@ mod drawing;
 mod durations;
 mod profile;
 mod settings;
+mod times;
+mod validity;
 
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use action::{Action, Direction, JointTransition, PowerLoss, Whom};
 pub use profile::{Profile, UnknownProfile};
 pub use settings::{ClientSettings, DiskSettings, NodeSettings, Weather};
+pub use validity::PlanError;
 
 /// One simulation: a cluster, what its surroundings are like, and what happens when.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
