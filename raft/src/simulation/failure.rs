@@ -1,24 +1,35 @@
 //! A simulation in which a promise was broken: what was broken, how little it takes, and how to see it again.
 
-use std::{env, fmt, path::PathBuf, thread};
+use std::{
+    env, fmt, fs,
+    io::{self, BufWriter, Write as _},
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
 
-use super::{plan::Plan, simulation::Report, violation::Violation};
+use super::{plan::Plan, shrink, simulation::Report, trace, violation::Violation};
 
 /// The promise that a workload breaks which does not do the same again.
 const DETERMINISM: &str = "determinism";
+/// How many smaller plans are tried at most, and for how long.
+const RUNS: u64 = 2000;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A simulation in which a promise was broken.
 #[derive(Debug)]
 pub struct Failure {
-    /// What was broken, in the plan that is left.
+    /// What was broken, by the plan that is left.
     pub violation: Violation,
     /// What the seed had planned.
     pub original: Plan,
     /// What of it is enough.
     pub plan: Plan,
-    /// How that went, with its trace.
+    /// How many smaller plans were tried to find that out.
+    pub runs: u64,
+    /// How the plan that is left went, with its trace.
     pub report: Report,
-    /// Where the plan and the trace were written, if they could be.
+    /// Where plan and trace were written, if they could be.
     pub directory: Option<PathBuf>,
 }
 
@@ -26,14 +37,39 @@ impl Failure {
     /// Finds out what of a plan is enough to break the same promise. `run` carries out a plan, and keeps records if it is
     /// told to.
     pub(super) fn explain(original: Plan, violation: Violation, run: &dyn Fn(&Plan, bool) -> Report) -> Self {
-        let plan = original.clone();
-        let report = run(&plan, true);
-        let violation = report.violation.clone().unwrap_or(Violation {
-            promise: DETERMINISM,
-            message: format!("the same plan once went well, and once not: {violation}"),
-            ..violation
+        let until = Instant::now() + PATIENCE;
+        let shrunk = shrink::shrink(original.clone(), violation, RUNS, |plan| {
+            if Instant::now() < until { run(plan, false).violation } else { None }
         });
-        Self { violation, original, plan, report, directory: None }
+        let report = run(&shrunk.plan, true);
+        let violation = match &report.violation {
+            Some(violation) => violation.clone(),
+            None => {
+                let message = format!("once the plan went well, and once not: {}", shrunk.violation);
+                Violation { promise: DETERMINISM, message, ..shrunk.violation }
+            }
+        };
+        let (plan, runs) = (shrunk.plan, shrunk.runs);
+        let mut failure = Self { violation, original, plan, runs, report, directory: None };
+        let directory = build_directory().join("simulation").join(failure.original.seed.to_string());
+        failure.directory = failure.store(&directory).is_ok().then_some(directory);
+        failure
+    }
+
+    /// Writes into a directory what shows the failure: the plans (`plan.json`, `original.json`) and what happened
+    /// (`trace.html`, `trace.txt`, `trace.script`).
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn store(&self, directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory)?;
+        fs::write(directory.join("plan.json"), serde_json::to_vec_pretty(&self.plan)?)?;
+        fs::write(directory.join("original.json"), serde_json::to_vec_pretty(&self.original)?)?;
+        fs::write(directory.join("trace.html"), trace::html(&self.plan, &self.report))?;
+        fs::write(directory.join("trace.script"), trace::script(&self.report.trace))?;
+        let mut file = BufWriter::new(fs::File::create(directory.join("trace.txt"))?);
+        write!(file, "{}", self.report.trace)?;
+        file.flush()
     }
 
     /// The command that does it again: this program, or this test, with the seed.
@@ -51,24 +87,28 @@ impl Failure {
     }
 }
 
+/// Where Cargo builds, if it has built this program; or else where it would.
+fn build_directory() -> PathBuf {
+    let is_built_in = |directory: &&Path| directory.join("CACHEDIR.TAG").exists();
+    let found = env::current_exe().ok().and_then(|path| path.ancestors().find(is_built_in).map(Path::to_owned));
+    found.unwrap_or_else(|| "target".into())
+}
+
 impl std::error::Error for Failure {}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { violation, original, plan, .. } = self;
-        writeln!(f, "{violation}")?;
+        let Self { violation, original, plan, runs, .. } = self;
         let (planned, left) = (original.actions.len(), plan.actions.len());
-        writeln!(
-            f,
-            "  seed {}, {}: of {planned} planned actions, {left} are enough",
-            plan.seed, plan.profile
-        )?;
-        for action in &plan.actions {
-            writeln!(f, "    {:>9.3} s  {:?}", action.at.as_secs_f64(), action.action)?;
+        writeln!(f, "{violation}")?;
+        writeln!(f, "  seed {}, {}: shrunk from {planned} actions to {left} in {runs} runs", plan.seed, plan.profile)?;
+        writeln!(f, "  {} nodes, {} clients, and what happens:", plan.voters + plan.learners, plan.clients.count)?;
+        for planned in &plan.actions {
+            writeln!(f, "    {:>9.3} s  {:?}", planned.at.as_secs_f64(), planned.action)?;
         }
         if let Some(directory) = &self.directory {
-            writeln!(f, "  what happened: {}", directory.join("trace.html").display())?;
+            writeln!(f, "  look at it: {}", directory.join("trace.html").display())?;
         }
-        write!(f, "  again: {}", self.replay())
+        write!(f, "  run it again: {}", self.replay())
     }
 }

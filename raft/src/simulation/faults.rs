@@ -71,7 +71,8 @@ impl Faults {
             | Action::AddVoter { .. }
             | Action::AddLearner { .. }
             | Action::Remove { .. }
-            | Action::Replace { .. } => self.operators,
+            | Action::Replace { .. }
+            | Action::ChangeJointly { .. } => self.operators,
         }
     }
 }

@@ -17,8 +17,6 @@ use super::{
 
 /// What replays one seed of [`Simulation::check`].
 const SEED: &str = "QUORATE_SEED";
-/// How many nodes found a cluster, if nothing else is said.
-const NODES: u64 = 3;
 
 /// A simulated cluster with a state machine and clients of one's own.
 ///
@@ -29,7 +27,7 @@ const NODES: u64 = 3;
 #[must_use = "it does nothing until it is run"]
 pub struct Simulation {
     seed: u64,
-    nodes: u64,
+    nodes: Option<u64>,
     profile: Profile,
     faults: Faults,
     storm: Option<Duration>,
@@ -38,11 +36,11 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// What this seed decides on: three nodes, to which everything happens that can.
+    /// What this seed decides on, in the profile [`Stormy`](Profile::Stormy).
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
-            nodes: NODES,
+            nodes: None,
             profile: Profile::Stormy,
             faults: Faults::all(),
             storm: None,
@@ -51,9 +49,9 @@ impl Simulation {
         }
     }
 
-    /// How many nodes found the cluster.
+    /// How many nodes found the cluster. If this is not said, the profile and the seed decide.
     pub fn nodes(mut self, nodes: u64) -> Self {
-        self.nodes = nodes;
+        self.nodes = Some(nodes);
         self
     }
 

@@ -171,7 +171,7 @@ impl<W: Workload> World<W> {
 
     /// A node that belongs to no cluster yet.
     fn set_up_new(&mut self, id: NodeId) {
-        let at = self.set_up(id, Membership::default());
+        let at = self.set_up(id, self.plan.founders());
         self.plan_start(at, Duration::ZERO);
     }
 

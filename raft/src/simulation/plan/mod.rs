@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::consensus::{Membership, NodeId};
+
 pub use action::{Action, Direction, JointTransition, PowerLoss, Whom};
 pub use profile::{Profile, UnknownProfile};
 pub use settings::{ClientSettings, DiskSettings, NodeSettings, Weather};
@@ -51,6 +53,17 @@ pub struct Plan {
     pub calm: Duration,
     /// What happens, in the order of time.
     pub actions: Vec<Planned>,
+}
+
+impl Plan {
+    /// The membership that the cluster begins with. Nodes that join later must know it too: their log tells them only of
+    /// the changes.
+    #[must_use]
+    pub fn founders(&self) -> Membership {
+        let mut founders = Membership::of_voters((1..=self.voters).map(NodeId));
+        founders.learners = (self.voters + 1..=self.voters + self.learners).map(NodeId).collect();
+        founders
+    }
 }
 
 /// Something that happens at some time.

@@ -44,7 +44,7 @@ use super::{
     violation::{Broken, Violation},
     workload::Workload,
 };
-use crate::consensus::{Membership, NodeId, RoleKind};
+use crate::consensus::{NodeId, RoleKind};
 
 /// One simulated cluster.
 pub(in crate::simulation) struct World<W: Workload> {
@@ -119,9 +119,7 @@ impl Broken {
 impl<W: Workload> World<W> {
     /// The cluster of a plan, before anything happens.
     pub(in crate::simulation) fn new(plan: Plan, workload: W, keeps_records: bool) -> Self {
-        let (members, all) = (plan.voters + plan.learners, plan.voters + plan.learners + plan.spares);
-        let mut founders = Membership::of_voters((1..=plan.voters).map(NodeId));
-        founders.learners = (plan.voters + 1..=members).map(NodeId).collect();
+        let (founders, all) = (plan.founders(), plan.voters + plan.learners + plan.spares);
         let mut world = Self {
             now: Duration::ZERO,
             nodes: Vec::new(),

@@ -56,7 +56,7 @@ mod tests {
             trace.note(Duration::from_millis(number as u64), Some(NodeId(1)), what);
         }
         let (simulated, counts) = (Duration::from_secs(1), Counts::default());
-        html(&Profile::Calm.draw(7, 3), &Report { simulated, counts, requests: 0, trace, violation })
+        html(&Profile::Calm.draw(7, Some(3)), &Report { simulated, counts, requests: 0, trace, violation })
     }
 
     /// What the page's scripts read.
