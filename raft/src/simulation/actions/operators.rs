@@ -169,7 +169,7 @@ impl<W: Workload> World<W> {
         Ok(())
     }
 
-    /// A node that belongs to no cluster yet.
+    /// A node that belongs to no cluster yet. It is told who founded the one that it is to join; the log tells the rest.
     fn set_up_new(&mut self, id: NodeId) {
         let at = self.set_up(id, self.plan.founders());
         self.plan_start(at, Duration::ZERO);

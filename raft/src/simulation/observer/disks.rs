@@ -52,9 +52,12 @@ impl Write {
         }
     }
 
-    /// Whether it, and all before it, is durable when it is done.
-    fn is_synced(&self) -> bool {
-        matches!(self, Self::Ready { must_sync: true, .. } | Self::Compact { .. })
+    /// Whether it, and all before it, is durable when it is done. Of a snapshot that did not come into force nobody knows.
+    fn is_synced(&self, is_compacted: bool) -> bool {
+        match self {
+            Self::Ready { must_sync, .. } => *must_sync,
+            Self::Compact { .. } => is_compacted,
+        }
     }
 }
 
@@ -97,8 +100,8 @@ impl Disk {
     pub(super) fn finish(&mut self, is_compacted: bool) -> Option<LogIndex> {
         let before = self.durable.log.last();
         // What follows the last sync is written with the next.
-        let synced =
-            self.pending.iter().take(self.begun).rposition(Write::is_synced).map_or(0, |last| last + 1);
+        let mut begun = self.pending.iter().take(self.begun);
+        let synced = begun.rposition(|write| write.is_synced(is_compacted)).map_or(0, |last| last + 1);
         for write in self.pending.drain(..synced) {
             if is_compacted || !matches!(write, Write::Compact { .. }) {
                 self.durable.write(&write);

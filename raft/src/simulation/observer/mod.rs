@@ -64,13 +64,13 @@ pub(super) struct Observer {
 
 impl Observer {
     /// Before anything happens.
-    pub(super) fn new(plan: &Plan, founders: &Membership) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         Self {
             nodes: BTreeMap::new(),
             entries: Entries::default(),
             elections: Elections::default(),
             commits: Commits::default(),
-            memberships: Memberships::of(founders.clone()),
+            memberships: Memberships::of(plan.founders()),
             limits: Limits::of(plan.nodes.config(NodeId(1), plan.seed)),
         }
     }
@@ -127,7 +127,9 @@ impl Observer {
 
     /// A node's disk is lost, with all that it had promised.
     pub(super) fn on_disk_lost(&mut self, id: NodeId) {
-        self.nodes.insert(id, Observed { may_be_damaged: true, ..Observed::default() });
+        let node = self.node(id);
+        let lost = node.lost.take().or_else(|| Some(node.disk.durable().log.clone()));
+        *node = Observed { may_be_damaged: true, lost, ..Observed::default() };
         self.elections.forget_votes_of(id);
     }
 

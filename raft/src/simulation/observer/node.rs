@@ -9,6 +9,8 @@ use crate::consensus::{EntryId, HardState, LogIndex, NodeId, RoleKind, Term};
 #[derive(Default)]
 pub(super) struct Observed {
     pub(super) disk: Disk,
+    /// What was durable on the disk that it has lost. Others still count on that: Raft survives so much.
+    pub(super) lost: Option<Log>,
     pub(super) hard_state: HardState,
     /// None if it has no process, or has done nothing yet.
     pub(super) role: Option<RoleKind>,
@@ -42,6 +44,12 @@ impl Observed {
     /// The term that it leads, as it was last seen.
     pub(super) fn leads(&self) -> Option<Term> {
         (self.role == Some(RoleKind::Leader)).then_some(self.hard_state.term)
+    }
+
+    /// Whether it has an entry that others may count on: also if it can never again give it back.
+    pub(super) fn has_acknowledged(&self, id: EntryId) -> bool {
+        let logs = self.lost.iter().chain([&self.disk.durable().log]);
+        logs.into_iter().any(|log| log.may_hold(id))
     }
 
     /// How many bytes wait for its state machine.

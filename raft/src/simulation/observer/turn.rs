@@ -330,9 +330,7 @@ impl Observer {
     fn check_is_on_quorum(&self, leader: NodeId, commit: LogIndex, before: &Before) -> Result<(), Broken> {
         let last = self.commits.last();
         debug_assert_eq!(last.index, commit);
-        let holds = |voter| {
-            self.nodes.get(&voter).is_some_and(|node: &Observed| node.disk.durable().log.may_hold(last))
-        };
+        let holds = |voter| self.nodes.get(&voter).is_some_and(|node: &Observed| node.has_acknowledged(last));
         let (from, to) = (before.in_force, self.nodes[&leader].in_force());
         ensure(self.memberships.has_quorum(from, to, holds), DURABLE_ON_QUORUM, || {
             let holding: Vec<_> =

@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::consensus::{Membership, NodeId};
-
 pub use action::{Action, Direction, JointTransition, PowerLoss, Whom};
 pub use profile::{Profile, UnknownProfile};
 pub use settings::{ClientSettings, DiskSettings, NodeSettings, Weather};
 pub use validity::PlanError;
+
+use crate::consensus::{Membership, NodeId};
 
 /// One simulation: a cluster, what its surroundings are like, and what happens when.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

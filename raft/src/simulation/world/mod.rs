@@ -124,7 +124,7 @@ impl<W: Workload> World<W> {
             now: Duration::ZERO,
             nodes: Vec::new(),
             network: Network::new(plan.seed, plan.network.clone()),
-            observer: Observer::new(&plan, &founders),
+            observer: Observer::new(&plan),
             trace: Trace::new(keeps_records),
             counts: Counts::default(),
             actions: Actions::default(),
