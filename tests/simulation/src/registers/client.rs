@@ -92,7 +92,10 @@ impl Client {
 
     /// It makes a change.
     pub(super) fn make(&mut self, change: Change, now: Duration) -> Bytes {
-        // Without a session each command is of another author: none is tried twice.
+        // Without a session each command is of another author: none is tried twice, but one may be overtaken.
+        if self.session.is_none() {
+            self.sessions += 1;
+        }
         let author = (self.number + 1) << 32 | self.sessions;
         let command = Command { author, number: self.next, change }.encode();
         let sequence = self.next;
