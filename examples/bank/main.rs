@@ -8,10 +8,10 @@
 mod accounts;
 mod workload;
 
-use std::process::ExitCode;
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use quorate::simulation::{Count, Simulation};
+use quorate::simulation::{Count, Simulation, run, trace};
 
 use accounts::Bug;
 use workload::Bank;
@@ -25,10 +25,22 @@ struct Arguments {
     /// Plants a bug: a snapshot that forgets money, or a payment that is made again when it is tried again.
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "snapshot")]
     bug: Option<Bug>,
+    /// Writes what happens in the first of them into this file, a page to look at.
+    #[arg(long)]
+    page: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    let Arguments { seeds, bug } = Arguments::parse();
+    let Arguments { seeds, bug, page } = Arguments::parse();
+    if let Some(path) = page {
+        let plan = Simulation::new(1).to_plan();
+        let report = run(plan.clone(), Bank::new(bug), true);
+        if let Err(error) = fs::write(&path, trace::html(&plan, &report)) {
+            println!("{} cannot be written: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+        println!("To look at: {}", path.display());
+    }
     match Simulation::try_check(1..=seeds, |simulation| simulation, || Bank::new(bug)) {
         Ok(checked) => {
             println!("{checked}; among all that:");

@@ -10,6 +10,7 @@ mod profile;
 mod settings;
 mod times;
 mod validity;
+mod words;
 
 use std::time::Duration;
 

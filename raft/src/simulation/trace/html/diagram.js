@@ -2,7 +2,7 @@
 
 const HEAD = 34;
 const TIMES = 78;
-const FAULTS = 176;
+const FAULTS = 140;
 const CLIENT = 13;
 const COLUMN_MIN = 96;
 const FONT = "11px system-ui, 'DejaVu Sans', sans-serif";
@@ -235,12 +235,12 @@ class Diagram {
     this.targets.push({ record: message.sent, message, x1, y1, x2, y2 });
     if (isDense && !isChosen) return;
     if (arrives) this.arrowHead(x1, y1, x2, y2, color);
-    else this.cross(x2, y2, message.fate === "under way" ? colors.muted : colors.bad);
+    else if (message.ended !== null) this.cross(x2, y2, colors.bad);
     if (this.view.scale >= 13 && !this.layout.isTrueToTime) {
+      // In the row where it is sent, beside the sender's line: there nothing else is written.
       const words = message.text.split(" ").slice(3).join(" ");
-      const share = 0.3;
-      this.label(words, x1 + (x2 - x1) * share, y1 + (y2 - y1) * share, color, "center", isChosen,
-        Math.abs(x2 - x1) * (arrives ? 0.6 : 1));
+      const isRightward = x2 > x1;
+      this.label(words, x1 + (isRightward ? 9 : -9), y1 - 7, color, isRightward ? "left" : "right", isChosen, this.column - 22);
     }
   }
 
@@ -350,8 +350,9 @@ class Diagram {
       const part = layout.story.lifelines.get(node).find(({ from, to }) => from <= top && top < to);
       const x = this.xOf(node);
       const state = !part || part.isDown ? "down" : `${part.role}, term ${part.term}`;
-      const width = write(`n${node}`, x - 6, "right", true, colors.text);
-      if (this.column > width + 90) write(state, x + 2, "left", false, colors[ROLES[part?.role]] ?? colors.muted);
+      const width = write(`n${node}`, x - 5, "right", true, colors.text);
+      const color = part && !part.isDown ? colors[ROLES[part.role]] : colors.muted;
+      if (this.column > width + 110) write(state, x + 2, "left", false, color);
     }
     if (layout.kinds.has("client") && this.right < this.width) {
       write("clients", this.right + 6, "left", false, colors.muted);
