@@ -56,8 +56,7 @@ impl Finding {
         }
         self.failure.store(folder)?;
         let Violation { promise, .. } = &self.failure.violation;
-        let known =
-            Known { promise: (*promise).to_owned(), message: self.failure.violation.to_string() };
+        let known = Known { promise: (*promise).to_owned(), message: self.failure.violation.to_string() };
         fs::write(folder.join(VIOLATION), serde_json::to_vec_pretty(&known)?)?;
         fs::write(folder.join(REPLAY), self.words(folder) + "\n")
     }
@@ -96,7 +95,8 @@ fn sizes(original: &Plan, plan: &Plan) -> String {
         ]
     };
     let pairs = of(original).into_iter().zip(of(plan));
-    let numbers: String = pairs.map(|((name, before), (_, after))| format!("{name} {before} → {after}, ")).collect();
+    let numbers: String =
+        pairs.map(|((name, before), (_, after))| format!("{name} {before} → {after}, ")).collect();
     let [before, after] = [original, plan].map(|plan| plan.storm.as_secs_f64());
     format!("{numbers}seconds {before:.1} → {after:.1}")
 }
