@@ -8,10 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{plan::Plan, shrink, simulation::Report, trace, violation::Violation};
+use super::{plan::Plan, shrink::shrink, simulation::Report, trace, violation::Violation};
 
-/// The promise that a workload breaks which does not do the same again.
-const DETERMINISM: &str = "determinism";
 /// How many smaller plans are tried at most, and for how long.
 const RUNS: u64 = 2000;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,9 +32,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Finds out what of a plan is enough to break the same promise. `run` carries out a plan, and keeps records if it is
-    /// told to.
-    pub(super) fn explain(original: Plan, violation: Violation, run: &dyn Fn(&Plan, bool) -> Report) -> Self {
+    /// Finds out what of a plan is enough to break the promise of `violation`. `run` carries out a plan, and keeps records
+    /// if it is told to. Nothing is written.
+    pub fn explain(original: Plan, violation: Violation, run: &dyn Fn(&Plan, bool) -> Report) -> Self {
         let until = Instant::now() + PATIENCE;
         let shrunk = shrink(original.clone(), violation, RUNS, |plan| {
             if Instant::now() < until { run(plan, false).violation } else { None }
@@ -46,14 +44,18 @@ impl Failure {
             Some(violation) => violation.clone(),
             None => {
                 let message = format!("once the plan went well, and once not: {}", shrunk.violation);
-                Violation { promise: DETERMINISM, message, ..shrunk.violation }
+                Violation { promise: Violation::DETERMINISM, message, ..shrunk.violation }
             }
         };
         let (plan, runs) = (shrunk.plan, shrunk.runs);
-        let mut failure = Self { violation, original, plan, runs, report, directory: None };
-        let directory = directory_of(failure.original.seed);
-        failure.directory = failure.store(&directory).is_ok().then_some(directory);
-        failure
+        Self { violation, original, plan, runs, report, directory: None }
+    }
+
+    /// Stores it where Cargo builds, as well as that can be done.
+    pub(super) fn keep(mut self) -> Self {
+        let directory = directory_of(self.original.seed);
+        self.directory = self.store(&directory).is_ok().then_some(directory);
+        self
     }
 
     /// Writes into a directory what shows the failure: the plans (`plan.json`, `original.json`) and what happened

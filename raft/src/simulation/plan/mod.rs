@@ -8,6 +8,8 @@ mod drawing;
 mod durations;
 mod profile;
 mod settings;
+mod times;
+mod validity;
 mod words;
 
 use std::time::Duration;
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use action::{Action, Direction, JointTransition, PowerLoss, Whom};
 pub use profile::{Profile, UnknownProfile};
 pub use settings::{ClientSettings, DiskSettings, NodeSettings, Weather};
+pub use validity::PlanError;
 
 use crate::consensus::{Membership, NodeId};
 
