@@ -19,6 +19,8 @@ use crate::{
 
 /// How many of a thousand requests go to any node, whoever leads.
 const ASTRAY: u32 = 100;
+/// Commands up to so many bytes are shown in traces, if they are text.
+const LEGIBLE: usize = 200;
 /// How long it takes at most that a request or its outcome goes between client and node.
 const WAY: Duration = Duration::from_micros(200);
 
@@ -300,12 +302,20 @@ fn outcome_words<T>(what: &str, outcome: &Outcome<T>) -> String {
 impl<S: StateMachine> Order<S> {
     fn words(&self) -> String {
         match self {
-            Self::Propose(command, _) => format!("proposes {} bytes", command.len()),
+            Self::Propose(command, _) => format!("proposes {}", command_words(command)),
             Self::Query(_, consistency, _) => format!("asks, {consistency:?}"),
             Self::ChangeMembership(change, _) => format!("changes the membership: {change:?}"),
             Self::Operate(goal, _) => format!("wants {goal:?}"),
             Self::Transfer(to, _) => format!("wants {to} to lead"),
             Self::Campaign => "has it campaign".to_owned(),
         }
+    }
+}
+
+/// The command itself, if it can be read.
+fn command_words(command: &[u8]) -> String {
+    match std::str::from_utf8(command) {
+        Ok(text) if text.len() <= LEGIBLE && !text.contains(char::is_control) => text.to_owned(),
+        Ok(_) | Err(_) => format!("{} bytes", command.len()),
     }
 }
