@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{Event, Order, Step, What, World};
@@ -37,6 +38,8 @@ struct Client {
     /// Counts its requests.
     number: u64,
     asked: Option<Asked>,
+    /// The last command that it proposed.
+    command: Option<Bytes>,
     /// Whom it takes for the leader.
     leader: Option<NodeId>,
     /// Something of its was applied or answered since the storm ended.
@@ -70,6 +73,7 @@ impl<W: Workload> Clients<W> {
             random: Random::new(seed.wrapping_add(number as u64), "clients"),
             number: 0,
             asked: None,
+            command: None,
             leader: None,
             is_served: false,
         };
@@ -148,6 +152,10 @@ impl<W: Workload> World<W> {
         let clients = &mut self.clients;
         let (order, consistency) = match request {
             Request::Command(command) => {
+                let before = clients.clients[client].command.replace(command.clone());
+                if before.as_ref() == Some(&command) {
+                    self.counts.count(Count::CommandsRepeated);
+                }
                 let completion = clients.completion(client, End::Command);
                 (Order::Propose(command, completion), None)
             }
@@ -161,7 +169,9 @@ impl<W: Workload> World<W> {
         let committed = self.observer.committed();
         state.asked = Some(Asked { node, began: self.now, consistency, committed });
         let number = state.number;
-        self.agenda.add(self.now + self.plan.clients.patience, Event::ClientPatience { client, number });
+        // In the calm everybody is to be served, however slow the network is for so impatient a client.
+        let patience = if self.is_calm { self.plan.calm } else { self.plan.clients.patience };
+        self.agenda.add(self.now + patience, Event::ClientPatience { client, number });
         if self.trace.keeps_records() {
             let text = order.words();
             self.note(Some(node), What::Client { client, text });
