@@ -8,6 +8,8 @@ mod drawing;
 mod durations;
 mod profile;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod times;
 mod validity;
 mod words;
