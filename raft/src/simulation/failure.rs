@@ -53,7 +53,7 @@ impl Failure {
 
     /// Stores it where Cargo builds, as well as that can be done.
     pub(super) fn keep(mut self) -> Self {
-        let directory = build_directory().join("simulation").join(self.original.seed.to_string());
+        let directory = directory_of(self.original.seed);
         self.directory = self.store(&directory).is_ok().then_some(directory);
         self
     }
@@ -78,15 +78,27 @@ impl Failure {
     #[must_use]
     pub fn replay(&self) -> String {
         let seed = self.original.seed;
-        // The test runner names a test's thread after the test.
-        match thread::current().name() {
-            Some(test) if test != "main" => format!("QUORATE_SEED={seed} cargo test {test}"),
-            Some(_) | None => {
-                let words: Vec<_> = env::args().collect();
-                format!("QUORATE_SEED={seed} {}", words.join(" "))
-            }
+        match test_name() {
+            Some(test) => format!("QUORATE_SEED={seed} cargo test {test}"),
+            None => format!("QUORATE_SEED={seed} {}", env::args().collect::<Vec<_>>().join(" ")),
         }
     }
+}
+
+/// The test that this is, if it is one: the test runner names a test's thread after it.
+fn test_name() -> Option<String> {
+    thread::current().name().filter(|name| *name != "main").map(str::to_owned)
+}
+
+/// Where to write what shows a failure: `target/simulation/17`, or `target/simulation/tests.transfers/17` in a test, since
+/// others may fail at the same time.
+fn directory_of(seed: u64) -> PathBuf {
+    let directory = build_directory().join("simulation");
+    let directory = match test_name() {
+        Some(test) => directory.join(test.replace("::", ".")),
+        None => directory,
+    };
+    directory.join(seed.to_string())
 }
 
 /// Where Cargo builds, if it has built this program; or else where it would.

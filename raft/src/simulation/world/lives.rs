@@ -58,7 +58,7 @@ impl<W: Workload> World<W> {
                 }
                 self.note(Some(id), What::Started);
                 self.wake(at, Duration::ZERO);
-                Ok(())
+                self.check_state(at)
             }
             Ok(None) => Ok(()),
             Err(broken) => Err(broken.at(id)),
