@@ -170,7 +170,8 @@ impl<W: Workload> World<W> {
         state.asked = Some(Asked { node, began: self.now, consistency, committed });
         let number = state.number;
         // In the calm everybody is to be served, however slow the network is for so impatient a client.
-        let patience = if self.is_calm { self.plan.calm } else { self.plan.clients.patience };
+        let least = if self.is_calm { self.plan.calm / 8 } else { Duration::ZERO };
+        let patience = self.plan.clients.patience.max(least);
         self.agenda.add(self.now + patience, Event::ClientPatience { client, number });
         if self.trace.keeps_records() {
             let text = order.words();
@@ -194,7 +195,7 @@ impl<W: Workload> World<W> {
         for told in told {
             self.check_current(&told)?;
             let state = &mut self.clients.clients[told.client];
-            if !state.random.per_mille(self.plan.clients.lost) {
+            if self.is_calm || !state.random.per_mille(self.plan.clients.lost) {
                 let after = state.random.duration(Duration::ZERO, WAY);
                 self.agenda.add(self.now + after, Event::ClientTold(told));
             }
