@@ -66,7 +66,8 @@ impl Runs {
     /// Ends the open run, so that it can be shared.
     pub(crate) fn close(&mut self) {
         if !self.open.is_empty() {
-            let run = Entries::from_contiguous(std::mem::take(&mut self.open));
+            // Just as large as it must be, while what was open keeps its room for the next ones.
+            let run = Entries::from_contiguous(self.open.drain(..).collect());
             self.push_run(run);
         }
     }
