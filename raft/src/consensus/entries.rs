@@ -21,6 +21,8 @@ pub struct Entries {
 
 struct Run {
     entries: Vec<Entry>,
+    /// Where the first of them stands.
+    first: LogIndex,
     /// Sum of the entries' sizes.
     bytes: usize,
     /// The last change of membership among them.
@@ -45,6 +47,7 @@ impl Entries {
     /// Makes a run of `entries`, which the caller has kept contiguous.
     pub(super) fn from_contiguous(entries: Vec<Entry>) -> Self {
         debug_assert!(first_gap(&entries).is_none(), "the caller keeps entries contiguous");
+        let Some(first) = entries.first().map(|entry| entry.id.index) else { return Self::EMPTY };
         let bytes = entries.iter().map(Entry::size).sum();
         let latest_change = entries
             .iter()
@@ -52,25 +55,32 @@ impl Entries {
             .find(|entry| entry.kind == EntryKind::ConfChange)
             .map(|entry| entry.id.index);
         let end = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        if end == 0 {
-            return Self::EMPTY;
-        }
-        Self { run: Some(Arc::new(Run { entries, bytes, latest_change })), start: 0, end }
+        Self { run: Some(Arc::new(Run { entries, first, bytes, latest_change })), start: 0, end }
     }
 
     /// The part within `from..=to`, as far as it is here.
     #[must_use]
     pub fn slice(&self, from: LogIndex, to: LogIndex) -> Self {
-        let Some(first) = self.first() else { return Self::EMPTY };
+        let Some(run) = &self.run else { return Self::EMPTY };
         let offset = |index: LogIndex| {
-            let distance = index.0.saturating_sub(first.id.index.0);
-            self.start.saturating_add(u32::try_from(distance).unwrap_or(u32::MAX)).min(self.end)
+            let distance = index.0.saturating_sub(run.first.0);
+            u32::try_from(distance).unwrap_or(u32::MAX).clamp(self.start, self.end)
         };
         let (start, end) = (offset(from), offset(to.next()));
         if start >= end {
             return Self::EMPTY;
         }
-        Self { run: self.run.clone(), start, end }
+        Self { run: Some(Arc::clone(run)), start, end }
+    }
+
+    /// Where the first entry stands, without looking at it.
+    pub(super) fn first_index(&self) -> Option<LogIndex> {
+        self.run.as_ref().map(|run| LogIndex(run.first.0 + u64::from(self.start)))
+    }
+
+    /// Where the last entry stands, without looking at it.
+    pub(super) fn last_index(&self) -> Option<LogIndex> {
+        self.run.as_ref().map(|run| LogIndex(run.first.0 + u64::from(self.end - 1)))
     }
 
     /// The longest prefix that weighs at most `max_bytes`, but at least one entry.
