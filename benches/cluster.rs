@@ -21,11 +21,8 @@ use quorate::{
     Config, DiskOptions, DiskStorage, Handle, Membership, Node, NodeId, Options, Outcome, RoleKind,
     TcpOptions, TcpTransport, transport::tcp::Identity,
 };
+use quorate_benches::counter::Counter;
 use slog::{Discard, Logger, o};
-
-use counter::Counter;
-
-mod counter;
 
 /// How large a command is.
 const COMMAND_BYTES: usize = 256;

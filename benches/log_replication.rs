@@ -3,7 +3,7 @@
 #![expect(clippy::expect_used, reason = "a bench that fails has nothing to measure")]
 
 use criterion::{Criterion, Throughput};
-use lockstep::{Case, Cluster};
+use quorate_benches::lockstep::{Case, Cluster};
 
 fn log_replication(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("log_replication");

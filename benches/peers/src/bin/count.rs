@@ -9,8 +9,8 @@ use std::{
 };
 
 use clap::Parser;
-use lockstep::Case;
-use peers::{Cluster, Library};
+use peers::log_replication::{Cluster, Library};
+use quorate_benches::lockstep::Case;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]

@@ -1,12 +1,16 @@
 //! The crate `raft`, known as raft-rs, driven as its own examples do.
 
-use lockstep::{Applied, Failure, Lockstep, MAX_INFLIGHT_MESSAGES, MAX_MESSAGE_BYTES, NODES, position_of};
+use quorate_benches::lockstep::{
+    Applied, Lockstep, MAX_INFLIGHT_MESSAGES, MAX_MESSAGE_BYTES, NODES, position_of,
+};
 use raft::{
     Config, RawNode, StateRole,
     eraftpb::{ConfState, Entry, EntryType, Message},
     storage::MemStorage,
 };
 use slog::{Discard, Logger, o};
+
+use crate::Failure;
 
 /// Three nodes of raft-rs; the first one leads.
 pub(crate) struct Cluster {

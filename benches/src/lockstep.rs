@@ -8,7 +8,6 @@
 //! [`Lockstep`] is what any library has to do; [`Cluster`] does it with this one. `peers` does it with others.
 
 use std::{
-    error::Error,
     fmt,
     time::{Duration, Instant},
 };
@@ -19,6 +18,8 @@ use quorate::{
 };
 use slog::{Discard, Logger, o};
 
+use crate::Failure;
+
 /// The size of a cluster.
 pub const NODES: usize = 3;
 
@@ -27,9 +28,6 @@ pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// How many appends may be on their way to one follower, for every library.
 pub const MAX_INFLIGHT_MESSAGES: usize = 256;
-
-/// What can go wrong: anything that does is a mistake, and ends the program with its message.
-pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// A cluster of one library's nodes.
 pub trait Lockstep {
