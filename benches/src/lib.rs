@@ -1,5 +1,6 @@
 //! What the benches measure, and what they measure it with; shared with the comparison in `peers`.
 
+pub mod callgrind;
 pub mod counter;
 pub mod lockstep;
 

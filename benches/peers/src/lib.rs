@@ -5,8 +5,10 @@
 //! else the machine does falls on both, and so that each round has a ratio of its own. How the results are told is
 //! the same for all: a table and a line for each ratio ([`report`]), a file for programs, and a plot ([`plot`]).
 
+pub mod cluster;
 pub mod log_replication;
 pub mod machine;
+pub mod memory;
 pub mod options;
 pub mod plot;
 pub mod report;
@@ -28,8 +30,15 @@ pub struct Entry {
 }
 
 /// All comparisons, in the order in which they run.
-pub const COMPARISONS: &[Entry] = &[Entry {
-    name: "log_replication",
-    about: "three nodes of the core alone, in one thread and in memory, beside raft-rs",
-    compare: log_replication::compare,
-}];
+pub const COMPARISONS: &[Entry] = &[
+    Entry {
+        name: "log_replication",
+        about: "nodes of the core alone, in one thread and in memory, beside raft-rs",
+        compare: log_replication::compare,
+    },
+    Entry {
+        name: "memory",
+        about: "what an entry takes beside its payload, an idle node, and how often memory is asked for, beside raft-rs",
+        compare: memory::compare,
+    },
+];

@@ -54,6 +54,12 @@ pub struct Spread {
 }
 
 impl Row {
+    /// A case of which nothing was measured yet.
+    #[must_use]
+    pub fn new(case: String, unit: &'static str, better: Better) -> Self {
+        Self { case, unit, better, ours: Vec::new(), theirs: Vec::new() }
+    }
+
     /// How many times better ours is, in each round by itself; above 1 where ours is better.
     #[must_use]
     pub fn ratios(&self) -> Vec<f64> {
@@ -116,6 +122,9 @@ impl Spread {
 
     fn with_decimals(self, decimals: usize) -> String {
         let Self { median, least, greatest } = self;
+        if least >= greatest {
+            return format!("{median:.decimals$}");
+        }
         format!("{median:.decimals$} ({least:.decimals$}–{greatest:.decimals$})")
     }
 }
