@@ -2,6 +2,7 @@
 
 pub mod callgrind;
 pub mod counter;
+pub mod disk;
 pub mod lockstep;
 
 use std::error::Error;

@@ -6,6 +6,7 @@
 //! the same for all: a table and a line for each ratio ([`report`]), a file for programs, and a plot ([`plot`]).
 
 pub mod cluster;
+pub mod disk;
 pub mod log_replication;
 pub mod machine;
 pub mod memory;
@@ -40,5 +41,10 @@ pub const COMPARISONS: &[Entry] = &[
         name: "memory",
         about: "what an entry takes beside its payload, an idle node, and how often memory is asked for, beside raft-rs",
         compare: memory::compare,
+    },
+    Entry {
+        name: "disk",
+        about: "the log on disk alone, beside raft-engine and beside a bare write",
+        compare: disk::compare,
     },
 ];
