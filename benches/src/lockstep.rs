@@ -144,6 +144,32 @@ impl Case {
         Ok(time)
     }
 
+    /// How often memory is asked for, for each entry, once the nodes are warm; `calls` tells how often it was so far.
+    /// Compaction is not counted.
+    ///
+    /// # Errors
+    /// Whatever the library says.
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
+    pub fn allocations_per_entry(
+        self,
+        cluster: &mut (impl Lockstep + ?Sized),
+        calls: impl Fn() -> usize,
+    ) -> Result<f64, Failure> {
+        const ROUNDS: usize = 64;
+        let payload = vec![b'q'; self.size];
+        let mut counted = 0;
+        for round in 0..2 * ROUNDS {
+            let before = calls();
+            for _ in 0..Self::BATCHES_BETWEEN_COMPACTIONS {
+                cluster.commit(self.batch, &payload)?;
+            }
+            // The first half warms up.
+            counted += if round < ROUNDS { 0 } else { calls() - before };
+            cluster.compact(self.log)?;
+        }
+        Ok(counted as f64 / (ROUNDS * Self::BATCHES_BETWEEN_COMPACTIONS * self.batch) as f64)
+    }
+
     /// Not inlined, so that a profiler can be told to look at this and nothing else: [`Case::MEASURED_FUNCTION`].
     #[inline(never)]
     fn commit_batches(

@@ -80,8 +80,8 @@ pub fn repository() -> PathBuf {
 /// The type of the file system that a directory is on; `unknown` if it cannot be found out.
 #[must_use]
 pub fn file_system_of(directory: &Path) -> String {
-    let output = Command::new("stat").args(["--file-system", "--format=%T"]).arg(directory).output();
-    text_of(output)
+    let table = text_of(Command::new("df").arg("--output=fstype").arg(directory).output());
+    table.lines().last().map_or_else(|| "unknown".to_owned(), str::to_owned)
 }
 
 fn output_of(program: &str, arguments: &[&str]) -> String {

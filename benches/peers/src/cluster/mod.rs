@@ -5,7 +5,7 @@ mod raft_rs;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use quorate_benches::lockstep::{self, Applied, Case, Lockstep};
+use quorate_benches::lockstep::{self, Case, Lockstep};
 
 use crate::Failure;
 
@@ -57,40 +57,11 @@ impl Cluster {
         }
     }
 
-    /// Commits so many batches and drops none of them.
-    ///
-    /// # Errors
-    /// Whatever the library says.
-    pub fn commit(&mut self, batch: usize, batches: usize, payload: &[u8]) -> Result<(), Failure> {
-        (0..batches).try_for_each(|_| self.lockstep().commit(batch, payload))
-    }
-
-    /// Drops all applied entries.
-    ///
-    /// # Errors
-    /// Whatever the library says.
-    pub fn compact(&mut self) -> Result<(), Failure> {
-        self.lockstep().compact(0)
-    }
-
-    /// Drops all nodes but the one at `position`; the one at 0 leads.
-    pub fn keep_only(&mut self, position: usize) {
-        self.lockstep().keep_only(position);
-    }
-
-    fn lockstep(&mut self) -> &mut dyn Lockstep {
+    /// The nodes, one step at a time.
+    pub fn lockstep(&mut self) -> &mut dyn Lockstep {
         match &mut self.0 {
             Kind::Quorate(cluster) => &mut **cluster,
             Kind::RaftRs(cluster) => &mut **cluster,
-        }
-    }
-
-    /// What each node has applied so far.
-    #[must_use]
-    pub fn applied(&self) -> Vec<Applied> {
-        match &self.0 {
-            Kind::Quorate(cluster) => cluster.applied(),
-            Kind::RaftRs(cluster) => cluster.applied(),
         }
     }
 }

@@ -135,7 +135,7 @@ impl Count {
         let entries = (batches * self.batch) as f64;
         let payload = [b'q'; ENTRY_BYTES];
         let before = heap().live_bytes;
-        cluster.commit(self.batch, batches, &payload)?;
+        (0..batches).try_for_each(|_| cluster.lockstep().commit(self.batch, &payload))?;
         let held = heap().live_bytes - before;
         Ok(held as f64 / entries - ENTRY_BYTES as f64)
     }
@@ -144,26 +144,14 @@ impl Count {
     fn bytes_of_node(&self, position: usize, heap: impl Fn() -> Heap) -> Result<f64, Failure> {
         let before = heap().live_bytes;
         let mut cluster = Cluster::new(self.library, Case::of(1, ENTRY_BYTES))?;
-        cluster.keep_only(position);
+        cluster.lockstep().keep_only(position);
         let held = heap().live_bytes - before;
         Ok(held as f64)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
     fn allocations_per_entry(&self, heap: impl Fn() -> Heap) -> Result<f64, Failure> {
-        const ROUNDS: usize = 64;
-        const BATCHES: usize = 16;
         let case = Case::of(self.batch, ENTRY_BYTES);
         let mut cluster = Cluster::new(self.library, case)?;
-        let payload = [b'q'; ENTRY_BYTES];
-        cluster.time(case, ROUNDS * BATCHES)?;
-        let mut calls = 0;
-        for _ in 0..ROUNDS {
-            let before = heap().calls;
-            cluster.commit(self.batch, BATCHES, &payload)?;
-            calls += heap().calls - before;
-            cluster.compact()?;
-        }
-        Ok(calls as f64 / (ROUNDS * BATCHES * self.batch) as f64)
+        case.allocations_per_entry(cluster.lockstep(), || heap().calls)
     }
 }
