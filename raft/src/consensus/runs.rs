@@ -8,6 +8,10 @@ use super::{
     types::{EntryId, LogIndex, Term},
 };
 
+/// For how many entries an open run keeps room when it ends: what is usual does not grow again, and what was unusual
+/// is given back.
+const MAX_SPARE_ENTRIES: usize = 256;
+
 /// Contiguous runs, the last of which may still be open for a leader to push to.
 pub(crate) struct Runs {
     /// The entry before the first one here.
@@ -66,7 +70,8 @@ impl Runs {
     /// Ends the open run, so that it can be shared.
     pub(crate) fn close(&mut self) {
         if !self.open.is_empty() {
-            let run = Entries::from_contiguous(std::mem::take(&mut self.open));
+            let run = Entries::drained_from(&mut self.open);
+            self.open.shrink_to(MAX_SPARE_ENTRIES);
             self.push_run(run);
         }
     }
