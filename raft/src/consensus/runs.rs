@@ -64,6 +64,10 @@ impl Runs {
     pub(crate) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(entry.id.index, self.last.index.next(), "entries count up by one");
         self.last = entry.id;
+        if self.open.capacity() == 0 {
+            // The first is the blank one of a leader that may stay idle; the room for more is made once.
+            self.open.reserve_exact(1);
+        }
         self.open.push(entry);
     }
 

@@ -45,6 +45,10 @@ impl Baseline {
 
     /// Writes the file.
     pub(crate) fn write(&self) -> Result<(), Failure> {
+        Ok(fs::write(path(), self.to_toml()?)?)
+    }
+
+    fn to_toml(&self) -> Result<String, Failure> {
         let mut text = "# What `cargo instructions --check` compares with. Written by `cargo instructions --accept`.\n\n"
             .to_owned();
         writeln!(text, "compiler = {:?}", self.compiler)?;
@@ -52,7 +56,7 @@ impl Baseline {
             writeln!(text, "\n[[case]]\nname = {case:?}\ninstructions = {instructions:.1}")?;
             writeln!(text, "allocations = {allocations:.3}")?;
         }
-        Ok(fs::write(path(), text)?)
+        Ok(text)
     }
 
     /// Fails if anything has grown by more than is let pass.
@@ -86,4 +90,43 @@ impl Baseline {
 
 fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("instructions.toml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(instructions: f64, allocations: f64) -> Baseline {
+        let spent = Spent { case: "batch=1 size=256".to_owned(), instructions, allocations };
+        Baseline { compiler: "one".to_owned(), cases: vec![spent] }
+    }
+
+    #[test]
+    fn what_has_grown_by_more_than_a_twentieth_is_named() {
+        let baseline = of(1_000.0, 3.0);
+        assert!(of(1_049.0, 3.1).check_against(&baseline).is_ok());
+        assert!(of(500.0, 1.0).check_against(&baseline).is_ok());
+
+        let error = of(1_051.0, 3.0).check_against(&baseline).unwrap_err().to_string();
+        assert!(error.contains("1000.00 → 1051.00 instructions"), "{error}");
+        let error = of(1_000.0, 3.2).check_against(&baseline).unwrap_err().to_string();
+        assert!(error.contains("3.00 → 3.20 allocations"), "{error}");
+        assert!(error.contains("cargo instructions --accept"), "{error}");
+    }
+
+    #[test]
+    fn a_case_that_the_baseline_lacks_is_an_error() {
+        let mut baseline = of(1_000.0, 3.0);
+        baseline.cases.clear();
+        assert!(of(1_000.0, 3.0).check_against(&baseline).is_err());
+    }
+
+    #[test]
+    fn the_baseline_is_read_as_it_was_written() {
+        let written = of(1_234.56, 3.25);
+        let read: Baseline = toml::from_str(&written.to_toml().unwrap()).unwrap();
+        assert_eq!(read.compiler, "one");
+        assert_eq!(read.cases[0].case, "batch=1 size=256");
+        assert_eq!((read.cases[0].instructions, read.cases[0].allocations), (1_234.6, 3.25));
+    }
 }
