@@ -95,6 +95,19 @@ impl Entries {
         Self { run: self.run.clone(), start, end }
     }
 
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        // Not the slice's: that looks at the run.
+        (self.end - self.start) as usize
+    }
+
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// The longest prefix that weighs at most `max_bytes`, but at least one entry.
     #[must_use]
     pub fn prefix_of_bytes(mut self, max_bytes: usize) -> Self {
@@ -115,10 +128,11 @@ impl Entries {
     /// The sum of the entries' [sizes](Entry::size), in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        match &self.run {
+        match self.run.as_deref() {
             None => 0,
-            Some(run) if self.len() == run.entries().len() => run.bytes(),
-            Some(_) => self.iter().map(Entry::size).sum(),
+            Some(Run::One(entry)) => entry.size(),
+            Some(Run::Many(many)) if self.len() == many.entries.len() => many.bytes,
+            Some(Run::Many(_)) => self.iter().map(Entry::size).sum(),
         }
     }
 
