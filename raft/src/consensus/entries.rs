@@ -27,6 +27,8 @@ enum Run {
 
 struct Many {
     entries: Box<[Entry]>,
+    /// Where the first of them stands.
+    first: LogIndex,
     /// Sum of the entries' sizes.
     bytes: usize,
     /// The last change of membership among them.
@@ -70,29 +72,37 @@ impl Entries {
 
     fn of_many(entries: Box<[Entry]>) -> Self {
         debug_assert!(first_gap(&entries).is_none(), "the caller keeps entries contiguous");
-        if entries.is_empty() {
-            return Self::EMPTY;
-        }
+        let Some(first) = entries.first().map(|entry| entry.id.index) else { return Self::EMPTY };
         let bytes = entries.iter().map(Entry::size).sum();
         let latest_change = entries.iter().rev().find_map(change);
         let end = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let run = Run::Many(Many { entries, bytes, latest_change });
+        let run = Run::Many(Many { entries, first, bytes, latest_change });
         Self { run: Some(Arc::new(run)), start: 0, end }
     }
 
     /// The part within `from..=to`, as far as it is here.
     #[must_use]
     pub fn slice(&self, from: LogIndex, to: LogIndex) -> Self {
-        let Some(first) = self.first() else { return Self::EMPTY };
+        let Some(run) = &self.run else { return Self::EMPTY };
         let offset = |index: LogIndex| {
-            let distance = index.0.saturating_sub(first.id.index.0);
-            self.start.saturating_add(u32::try_from(distance).unwrap_or(u32::MAX)).min(self.end)
+            let distance = index.0.saturating_sub(run.first().0);
+            u32::try_from(distance).unwrap_or(u32::MAX).clamp(self.start, self.end)
         };
         let (start, end) = (offset(from), offset(to.next()));
         if start >= end {
             return Self::EMPTY;
         }
-        Self { run: self.run.clone(), start, end }
+        Self { run: Some(Arc::clone(run)), start, end }
+    }
+
+    /// Where the first entry stands, without looking at it unless it is alone.
+    pub(super) fn first_index(&self) -> Option<LogIndex> {
+        self.run.as_ref().map(|run| LogIndex(run.first().0 + u64::from(self.start)))
+    }
+
+    /// Where the last entry stands, without looking at it unless it is alone.
+    pub(super) fn last_index(&self) -> Option<LogIndex> {
+        self.run.as_ref().map(|run| LogIndex(run.first().0 + u64::from(self.end - 1)))
     }
 
     /// How many entries there are.
@@ -177,6 +187,14 @@ impl Run {
         match self {
             Self::One(entry) => std::slice::from_ref(entry),
             Self::Many(many) => &many.entries,
+        }
+    }
+
+    /// Where the first of them stands.
+    fn first(&self) -> LogIndex {
+        match self {
+            Self::One(entry) => entry.id.index,
+            Self::Many(many) => many.first,
         }
     }
 
