@@ -8,6 +8,10 @@ use super::{
     types::{EntryId, LogIndex, Term},
 };
 
+/// For how many entries an open run keeps room when it ends: what is usual does not grow again, and what was unusual
+/// is given back.
+const MAX_SPARE_ENTRIES: usize = 256;
+
 /// Contiguous runs, the last of which may still be open for a leader to push to.
 pub(crate) struct Runs {
     /// The entry before the first one here.
@@ -60,14 +64,18 @@ impl Runs {
     pub(crate) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(entry.id.index, self.last.index.next(), "entries count up by one");
         self.last = entry.id;
+        if self.open.capacity() == 0 {
+            // The first is the blank one of a leader that may stay idle; the room for more is made once.
+            self.open.reserve_exact(1);
+        }
         self.open.push(entry);
     }
 
     /// Ends the open run, so that it can be shared.
     pub(crate) fn close(&mut self) {
         if !self.open.is_empty() {
-            // Just as large as it must be, while what was open keeps its room for the next ones.
-            let run = Entries::from_contiguous(self.open.drain(..).collect());
+            let run = Entries::drained_from(&mut self.open);
+            self.open.shrink_to(MAX_SPARE_ENTRIES);
             self.push_run(run);
         }
     }
