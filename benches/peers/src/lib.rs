@@ -5,6 +5,7 @@
 //! else the machine does falls on both, and so that each round has a ratio of its own. How the results are told is
 //! the same for all: a table and a line for each ratio ([`report`]), a file for programs, and a plot ([`plot`]).
 
+pub mod end_to_end;
 pub mod log_replication;
 pub mod machine;
 pub mod options;
@@ -28,8 +29,15 @@ pub struct Entry {
 }
 
 /// All comparisons, in the order in which they run.
-pub const COMPARISONS: &[Entry] = &[Entry {
-    name: "log_replication",
-    about: "three nodes of the core alone, in one thread and in memory, beside raft-rs",
-    compare: log_replication::compare,
-}];
+pub const COMPARISONS: &[Entry] = &[
+    Entry {
+        name: "log_replication",
+        about: "three nodes of the core alone, in one thread and in memory, beside raft-rs",
+        compare: log_replication::compare,
+    },
+    Entry {
+        name: "end_to_end",
+        about: "three processes of the example kv_server with their disks and clients, beside etcd",
+        compare: end_to_end::compare,
+    },
+];
