@@ -1,6 +1,8 @@
 //! What the benches measure, and what they measure it with; shared with the comparison in `peers`.
 
+pub mod callgrind;
 pub mod counter;
+pub mod disk;
 pub mod lockstep;
 
 use std::error::Error;

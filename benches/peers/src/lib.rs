@@ -5,9 +5,12 @@
 //! else the machine does falls on both, and so that each round has a ratio of its own. How the results are told is
 //! the same for all: a table and a line for each ratio ([`report`]), a file for programs, and a plot ([`plot`]).
 
+pub mod cluster;
+pub mod disk;
 pub mod end_to_end;
 pub mod log_replication;
 pub mod machine;
+pub mod memory;
 pub mod options;
 pub mod plot;
 pub mod report;
@@ -32,8 +35,18 @@ pub struct Entry {
 pub const COMPARISONS: &[Entry] = &[
     Entry {
         name: "log_replication",
-        about: "three nodes of the core alone, in one thread and in memory, beside raft-rs",
+        about: "nodes of the core alone, in one thread and in memory, beside raft-rs",
         compare: log_replication::compare,
+    },
+    Entry {
+        name: "memory",
+        about: "what an entry takes beside its payload, an idle node, and how often memory is asked for, beside raft-rs",
+        compare: memory::compare,
+    },
+    Entry {
+        name: "disk",
+        about: "the log on disk alone, beside raft-engine and beside a bare write",
+        compare: disk::compare,
     },
     Entry {
         name: "end_to_end",

@@ -1,11 +1,18 @@
 //! Where and when it was measured, and what: without this a number says nothing.
 
-use std::{fs, io, io::Write, path::PathBuf, process::Command, thread, time::SystemTime};
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    thread,
+    time::SystemTime,
+};
 
 use serde::Serialize;
 
 /// The libraries that take part, as the lock file calls them.
-const PEERS: &[&str] = &["raft"];
+const PEERS: &[&str] = &["raft", "raft-engine"];
 
 /// What a result depends on beside the code that is measured.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -70,8 +77,18 @@ pub fn repository() -> PathBuf {
     here.ancestors().nth(2).map_or(here.clone(), PathBuf::from)
 }
 
+/// The type of the file system that a directory is on; `unknown` if it cannot be found out.
+#[must_use]
+pub fn file_system_of(directory: &Path) -> String {
+    let table = text_of(Command::new("df").arg("--output=fstype").arg(directory).output());
+    table.lines().last().map_or_else(|| "unknown".to_owned(), str::to_owned)
+}
+
 fn output_of(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(repository()).output();
+    text_of(Command::new(program).args(arguments).current_dir(repository()).output())
+}
+
+fn text_of(output: io::Result<Output>) -> String {
     let text = output.ok().filter(|output| output.status.success()).map(|output| output.stdout);
     text.map_or_else(|| "unknown".to_owned(), |text| String::from_utf8_lossy(&text).trim().to_owned())
 }

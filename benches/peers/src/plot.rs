@@ -48,9 +48,11 @@ fn draw_bars(comparison: &Comparison, bars: &[(&str, Spread)], path: &Path) -> R
     chart
         .configure_mesh()
         .disable_y_mesh()
+        .max_light_lines(0)
+        .x_labels(10)
         .y_labels(bars.len() * 2 + 1)
         .y_label_formatter(&label)
-        .x_label_formatter(&|ratio| format!("{ratio:.1}"))
+        .x_label_formatter(&|ratio| format!("{ratio}"))
         .x_desc("ratio, median and range of the rounds")
         .draw()?;
     for (position, (_, ratio)) in (0_u32..).zip(bars) {

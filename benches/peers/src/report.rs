@@ -54,6 +54,12 @@ pub struct Spread {
 }
 
 impl Row {
+    /// A case of which nothing was measured yet.
+    #[must_use]
+    pub fn new(case: String, unit: &'static str, better: Better) -> Self {
+        Self { case, unit, better, ours: Vec::new(), theirs: Vec::new() }
+    }
+
     /// How many times better ours is, in each round by itself; above 1 where ours is better.
     #[must_use]
     pub fn ratios(&self) -> Vec<f64> {
@@ -116,6 +122,9 @@ impl Spread {
 
     fn with_decimals(self, decimals: usize) -> String {
         let Self { median, least, greatest } = self;
+        if least >= greatest {
+            return format!("{median:.decimals$}");
+        }
         format!("{median:.decimals$} ({least:.decimals$}–{greatest:.decimals$})")
     }
 }
@@ -129,5 +138,35 @@ impl std::fmt::Display for Spread {
             _ => 0,
         };
         f.pad(&self.with_decimals(decimals))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(better: Better, ours: &[f64], theirs: &[f64]) -> Row {
+        Row { ours: ours.to_vec(), theirs: theirs.to_vec(), ..Row::new("a case".to_owned(), "units", better) }
+    }
+
+    #[test]
+    fn a_ratio_is_above_1_where_ours_is_better() {
+        assert_eq!(row(Better::Lower, &[2.0], &[6.0]).ratios(), [3.0]);
+        assert_eq!(row(Better::Higher, &[6.0], &[2.0]).ratios(), [3.0]);
+        assert_eq!(row(Better::Higher, &[2.0], &[4.0]).ratios(), [0.5]);
+    }
+
+    #[test]
+    fn a_ratio_is_taken_within_its_round() {
+        // The machine was three times as slow in the second round.
+        let ratio = row(Better::Lower, &[1.0, 3.0, 1.0], &[2.0, 6.0, 2.0]).ratio();
+        assert_eq!(ratio, Spread { median: 2.0, least: 2.0, greatest: 2.0 });
+    }
+
+    #[test]
+    fn a_spread_is_told_with_the_digits_that_mean_something() {
+        assert_eq!(Spread::of(&[5.0, 1.0, 3.0]).to_string(), "3.00 (1.00–5.00)");
+        assert_eq!(Spread::of(&[1_234.5]).to_string(), "1234");
+        assert_eq!(Spread::of(&[]).to_string(), "NaN (NaN–NaN)");
     }
 }

@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use peers::{
-    COMPARISONS, Entry, Failure, Omitted, Options, machine, machine::Machine, plot, report::Comparison,
+    COMPARISONS, Entry, Failure, Omitted, Options, log_replication::Workload, machine, machine::Machine,
+    plot, report::Comparison,
 };
 use serde::Serialize;
 
@@ -38,6 +39,17 @@ struct Arguments {
     /// Count instructions too (log_replication; needs valgrind).
     #[arg(long)]
     instructions: bool,
+
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// What this program does when it runs itself.
+#[derive(Subcommand)]
+enum Part {
+    /// Does the work of one library, to be counted.
+    #[command(hide = true)]
+    Work(Workload),
 }
 
 /// What a file in `target/compare` says.
@@ -48,7 +60,12 @@ struct Record<'a> {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let result = match &arguments.part {
+        None => run(&arguments),
+        Some(Part::Work(workload)) => workload.run(),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where even this cannot be said, the exit code says it.

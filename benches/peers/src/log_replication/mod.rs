@@ -1,14 +1,16 @@
-//! The core alone: three nodes replicate a log in one thread, in memory, beside raft-rs.
+//! The core alone: nodes replicate a log in one thread, in memory, beside raft-rs.
 
-mod raft_rs;
+mod instructions;
 
 use std::time::Duration;
 
-use clap::ValueEnum;
-use quorate_benches::lockstep::{self, Applied, Case, Lockstep, NODES};
+use quorate_benches::lockstep::Case;
+
+pub use instructions::Workload;
 
 use crate::{
     Failure, Options,
+    cluster::{Cluster, Library},
     machine::version_of,
     report::{Better, Comparison, Row},
 };
@@ -16,101 +18,53 @@ use crate::{
 /// How long one library works in a round.
 const TURN: Duration = Duration::from_millis(60);
 
-/// Whose nodes do the work.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Library {
-    /// This library.
-    Quorate,
-    /// The crate `raft`, version 0.7.
-    RaftRs,
-}
-
-/// Three nodes of one library, with an elected leader.
-pub struct Cluster(Kind);
-
-enum Kind {
-    Quorate(Box<lockstep::Cluster>),
-    RaftRs(Box<raft_rs::Cluster>),
-}
-
-/// Measures how long each library takes for an entry, in all cases.
+/// Measures how long each library takes for an entry, in all cases; and what it spends, if that is asked for.
 ///
 /// # Errors
-/// If no case is selected, or a cluster failed.
+/// If no case is selected, a cluster failed, or instructions cannot be counted here.
 pub fn compare(options: &Options) -> Result<Comparison, Failure> {
     let cases = options.select(Case::ALL)?;
-    let rows: Result<_, Failure> = cases.into_iter().map(|case| measure(case, options)).collect();
-    Ok(Comparison {
-        name: "log_replication",
-        peer: format!("raft-rs {}", version_of("raft")),
-        rows: rows?,
-        notes: Vec::new(),
-    })
+    if options.instructions {
+        instructions::check()?;
+    }
+    let mut rows = Vec::new();
+    for case in &cases {
+        rows.push(measure(*case, options)?);
+    }
+    if options.instructions {
+        for case in &cases {
+            rows.push(instructions::count(*case)?);
+        }
+    }
+    let peer = format!("raft-rs {}", version_of("raft"));
+    Ok(Comparison { name: "log_replication", peer, rows, notes: Vec::new() })
 }
 
 fn measure(case: Case, options: &Options) -> Result<Row, Failure> {
-    let mut ours = Cluster::new(Library::Quorate)?;
-    let mut theirs = Cluster::new(Library::RaftRs)?;
+    let mut ours = Cluster::new(Library::Quorate, case)?;
+    let mut theirs = Cluster::new(Library::RaftRs, case)?;
     let turn = options.turn(TURN);
     // Also warms both up. Each does as many batches as fit the time, so both are measured equally long.
-    let (batches, their_batches) = (ours.batches_within(turn, case)?, theirs.batches_within(turn, case)?);
-    let mut row = Row {
-        case: case.to_string(),
-        unit: "ns/entry",
-        better: Better::Lower,
-        ours: Vec::new(),
-        theirs: Vec::new(),
-    };
+    let (batches, their_batches) =
+        (batches_within(turn, &mut ours, case)?, batches_within(turn, &mut theirs, case)?);
+    let mut row = Row::new(case.to_string(), "ns/entry", Better::Lower);
     for _ in 0..options.rounds {
-        row.ours.push(ours.nanoseconds_per_entry(case, batches)?);
-        row.theirs.push(theirs.nanoseconds_per_entry(case, their_batches)?);
+        row.ours.push(nanoseconds_per_entry(&mut ours, case, batches)?);
+        row.theirs.push(nanoseconds_per_entry(&mut theirs, case, their_batches)?);
     }
     Ok(row)
 }
 
-impl Cluster {
-    /// Starts the nodes and elects their leader.
-    ///
-    /// # Errors
-    /// If they could not.
-    pub fn new(library: Library) -> Result<Self, Failure> {
-        Ok(Self(match library {
-            Library::Quorate => Kind::Quorate(Box::new(lockstep::Cluster::new()?)),
-            Library::RaftRs => Kind::RaftRs(Box::new(raft_rs::Cluster::new()?)),
-        }))
+fn batches_within(turn: Duration, cluster: &mut Cluster, case: Case) -> Result<usize, Failure> {
+    let mut batches = 16;
+    while cluster.time(case, batches)? < turn {
+        batches *= 2;
     }
+    Ok(batches)
+}
 
-    /// Commits so many batches; the time that took.
-    ///
-    /// # Errors
-    /// Whatever the library says, or that it has lost or doubled entries.
-    pub fn time(&mut self, case: Case, batches: usize) -> Result<Duration, Failure> {
-        match &mut self.0 {
-            Kind::Quorate(cluster) => case.time(&mut **cluster, batches),
-            Kind::RaftRs(cluster) => case.time(&mut **cluster, batches),
-        }
-    }
-
-    /// What each node has applied so far.
-    #[must_use]
-    pub fn applied(&self) -> [Applied; NODES] {
-        match &self.0 {
-            Kind::Quorate(cluster) => cluster.applied(),
-            Kind::RaftRs(cluster) => cluster.applied(),
-        }
-    }
-
-    fn batches_within(&mut self, turn: Duration, case: Case) -> Result<usize, Failure> {
-        let mut batches = 16;
-        while self.time(case, batches)? < turn {
-            batches *= 2;
-        }
-        Ok(batches)
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-    fn nanoseconds_per_entry(&mut self, case: Case, batches: usize) -> Result<f64, Failure> {
-        let time = self.time(case, batches)?;
-        Ok(time.as_secs_f64() * 1e9 / (batches * case.batch) as f64)
-    }
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
+fn nanoseconds_per_entry(cluster: &mut Cluster, case: Case, batches: usize) -> Result<f64, Failure> {
+    let time = cluster.time(case, batches)?;
+    Ok(time.as_secs_f64() * 1e9 / (batches * case.batch) as f64)
 }

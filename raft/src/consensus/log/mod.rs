@@ -302,7 +302,7 @@ impl Log {
         let first = self.writes.handed_out().next();
         if first <= self.last_index() {
             self.runs.close();
-            entries.extend(self.runs.between(first, self.last_index()));
+            entries.extend(self.runs.since(first));
         }
         let snapshot = self.snapshot.take();
         let number = self.writes.begin(self.last_index());
@@ -370,8 +370,8 @@ impl Log {
                 break;
             }
             let run = run.prefix_of_bytes(bytes_left);
-            let Some(last) = run.last_id() else { break };
-            self.applying = last.index;
+            let Some(last) = run.last_index() else { break };
+            self.applying = last;
             bytes_left = bytes_left.saturating_sub(bytes);
             entries.push(run);
         }
