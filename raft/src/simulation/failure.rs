@@ -121,12 +121,8 @@ impl fmt::Display for Failure {
             "  seed {}, {}: shrunk from {planned} actions to {left} in {runs} runs",
             plan.seed, plan.profile
         )?;
-        writeln!(
-            f,
-            "  {} nodes, {} clients, and what happens:",
-            plan.voters + plan.learners,
-            plan.clients.count
-        )?;
+        let (nodes, clients) = (plan.voters + plan.learners + plan.spares, plan.clients.count);
+        writeln!(f, "  nodes: {nodes}, clients: {clients}; what happens:")?;
         for planned in &plan.actions {
             writeln!(f, "    {:>9.3} s  {}", planned.at.as_secs_f64(), planned.action)?;
         }
