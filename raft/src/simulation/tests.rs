@@ -38,7 +38,7 @@ impl StateMachine for Sum {
     }
 }
 
-/// Adds, and asks for the sum.
+/// Adds, and asks for the sum, also by lease.
 #[derive(Clone)]
 pub(super) struct Adding;
 
@@ -53,7 +53,8 @@ impl Workload for Adding {
         if random.per_mille(500) {
             Request::Command(Bytes::from(vec![7; 1 + random.index(100)]))
         } else {
-            Request::Query((), Consistency::Linearizable)
+            let is_lease = random.per_mille(500);
+            Request::Query((), if is_lease { Consistency::Lease } else { Consistency::Linearizable })
         }
     }
 }

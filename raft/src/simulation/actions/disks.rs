@@ -94,7 +94,7 @@ impl<W: Workload> World<W> {
             damage::Verdict::Refused => {
                 let id = node.id;
                 self.observer.on_damaged(id);
-                self.nodes[at].is_lost = true;
+                self.actions.damaged = Some(at);
                 self.wake_operators();
             }
             damage::Verdict::Forgetful => {

@@ -47,6 +47,8 @@ pub(super) struct Actions {
     faults: BTreeMap<usize, Fault>,
     upgrades: BTreeMap<usize, Upgrade>,
     operators: Operators,
+    /// The node whose log was damaged, until it has been started and has noticed that.
+    damaged: Option<usize>,
 }
 
 /// A fault that lasts, and what its end must undo. Nodes are named by where they are among the nodes.

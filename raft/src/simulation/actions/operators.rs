@@ -127,6 +127,9 @@ impl<W: Workload> World<W> {
 
     pub(super) fn wish_replacement(&mut self, number: usize, whom: Whom, new: NodeId) -> Done {
         let old = self.nodes[self.find(number, whom)?].id;
+        if old == new {
+            return Err("it would take its own place");
+        }
         self.wish(Goal::Operation(MembershipGoal::Replace { old, new }), vec![old])
     }
 
@@ -157,9 +160,7 @@ impl<W: Workload> World<W> {
     fn wish(&mut self, goal: Goal, gone: Vec<NodeId>) -> Done {
         for new in goal.newcomers() {
             match self.position(new) {
-                Some(at) if self.nodes[at].is_retired || self.nodes[at].is_lost => {
-                    return Err("a node of that number has gone for good");
-                }
+                Some(at) if self.is_gone(at) => return Err("a node of that number has gone for good"),
                 Some(_) => {}
                 None => self.set_up_new(new),
             }
@@ -186,6 +187,7 @@ impl<W: Workload> World<W> {
     pub(super) fn operators_turn(&mut self) {
         self.actions.operators.is_awake = false;
         self.hear_operators();
+        self.find_lost();
         self.retire_those_due();
         if let Some(at) = self.leader()
             && let Some(process) = &self.nodes[at].process
@@ -197,7 +199,7 @@ impl<W: Workload> World<W> {
                 self.administer(at, &status.membership);
             }
         }
-        if !self.actions.operators.want_nothing() || self.lost().is_some() {
+        if !self.actions.operators.want_nothing() || self.lost().is_some() || self.actions.damaged.is_some() {
             self.wake_operators();
         }
     }
@@ -281,6 +283,16 @@ impl<W: Workload> World<W> {
         }
     }
 
+    /// A node with a damaged log is lost as soon as it has noticed. Should it run all the same, it is not trusted.
+    fn find_lost(&mut self) {
+        let Some(at) = self.actions.damaged else { return };
+        let node = &mut self.nodes[at];
+        node.is_lost |= node.process.is_some();
+        if node.is_lost {
+            self.actions.damaged = None;
+        }
+    }
+
     /// The node that has lost its disk, if one has and is not replaced yet.
     pub(super) fn lost(&self) -> Option<usize> {
         self.nodes.iter().position(|node| node.is_lost)
@@ -306,12 +318,15 @@ impl<W: Workload> World<W> {
     /// A wish for a node that has gone since is given up.
     fn check_newcomers(&mut self) {
         let Some(wish) = self.actions.operators.wishes.front() else { return };
-        let is_gone = |id: NodeId| {
-            self.position(id).is_some_and(|at| self.nodes[at].is_retired || self.nodes[at].is_lost)
-        };
-        if wish.goal.newcomers().any(is_gone) {
+        if wish.goal.newcomers().any(|id| self.position(id).is_some_and(|at| self.is_gone(at))) {
             self.drop_wish("its node has gone for good");
         }
+    }
+
+    /// Whether a node will not come back, or is about to go.
+    fn is_gone(&self, at: usize) -> bool {
+        let is_retiring = self.actions.operators.retiring.iter().any(|(_, retiring)| *retiring == at);
+        self.nodes[at].is_retired || self.nodes[at].is_lost || is_retiring
     }
 
     /// A number that no node has, and that the plan has for none.
@@ -392,7 +407,7 @@ impl<W: Workload> World<W> {
 
     /// What operators still have to do.
     pub(super) fn unfinished_wish(&self) -> Option<String> {
-        if let Some(at) = self.lost() {
+        if let Some(at) = self.lost().or(self.actions.damaged) {
             return Some(format!("{} was not replaced", self.nodes[at].id));
         }
         let wish = self.actions.operators.wishes.front();

@@ -16,7 +16,7 @@ impl<W: Workload> World<W> {
     /// Whether this node may lose its disk now, or why not.
     pub(super) fn check_survivable(&self, at: usize) -> Done {
         let Some(membership) = self.membership() else { return Err("nobody leads who could replace it") };
-        if self.lost().is_some() {
+        if self.lost().is_some() || self.actions.damaged.is_some() {
             return Err("another node is lost already");
         }
         if self.actions.operators.are_busy() {

@@ -95,7 +95,7 @@ fn all_that_is_on_ends_with_the_storm() {
         Action::Crash { whom, power: PowerLoss::Whole, down: FOR_EVER },
         Action::CrashAll { down: FOR_EVER },
         Action::Pause { whom, lasts: FOR_EVER },
-        Action::SlowDisk { whom, sync: FOR_EVER, lasts: FOR_EVER },
+        Action::SlowDisk { whom, sync: seconds(1), lasts: FOR_EVER },
         Action::StallDisk { whom, lasts: FOR_EVER },
         Action::FillDisk { whom, lasts: FOR_EVER },
         Action::FailSync { whom, down: FOR_EVER },

@@ -26,6 +26,8 @@ pub(super) fn time(plan: &Plan) -> Duration {
     let options = Options::default();
     // An election timeout is drawn anew each time, and may be twice the least.
     let elections = nodes.election_timeout() * 2 * ELECTIONS;
+    // A write that was begun while its disk was slow takes as long as it was to take.
+    let slow_write = nodes.election_timeout() * 2;
     // What was lost is sent again with the next heartbeat but one.
     let commit = round_trip(plan) + ticks(nodes.heartbeat_ticks * 2);
     // A snapshot that was lost is sent again when the leader has waited for its answer.
@@ -33,7 +35,7 @@ pub(super) fn time(plan: &Plan) -> Duration {
     // An operation on the membership may wait for what a lost leader began.
     let changes = (ticks(options.unknown_after_ticks) * 2 + catching_up(plan) + commit * COMMITS) * CHANGES;
     let clients = plan.clients.patience + plan.clients.pause * 2 + ticks(options.read_timeout_ticks);
-    STARTS + elections + commit * COMMITS + snapshots + catching_up(plan) + changes + clients * 2
+    STARTS + slow_write + elections + commit * COMMITS + snapshots + catching_up(plan) + changes + clients * 2
 }
 
 /// A message there and one back, and two writes.

@@ -16,6 +16,9 @@ use crate::{
     },
 };
 
+/// No fault lasts longer.
+const LASTS_MAX: Duration = Duration::from_secs(20);
+
 /// Draws the actions of one plan.
 struct Schedule<'a> {
     plan: &'a Plan,
@@ -143,7 +146,7 @@ impl Schedule<'_> {
     fn lasts(&mut self) -> Duration {
         let is_long = self.random.per_mille(100);
         let usual = self.plan.nodes.election_timeout() * if is_long { 4 } else { 1 };
-        around(self.random, usual).min(self.plan.storm / 2)
+        around(self.random, usual).min(LASTS_MAX)
     }
 
     fn whom(&mut self) -> Whom {
