@@ -108,6 +108,7 @@ impl Simulation {
     ///
     /// # Errors
     /// [`Failure`] if a promise is broken: one of Raft's, or one of the workload's.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever runs it once need not borrow")]
     pub fn try_run<W: Workload + Clone>(&self, workload: W) -> Result<Report, Box<Failure>> {
         self.try_run_with(&|| workload.clone())
     }
@@ -178,6 +179,7 @@ impl Simulation {
 
 /// Fails a test.
 #[track_caller]
+#[expect(clippy::panic, reason = "a test fails by panicking")]
 fn fail(message: &str) -> ! {
     panic_any(message.to_owned())
 }
