@@ -90,7 +90,8 @@ impl Failure {
 /// Where Cargo builds, if it has built this program; or else where it would.
 fn build_directory() -> PathBuf {
     let is_built_in = |directory: &&Path| directory.join("CACHEDIR.TAG").exists();
-    let found = env::current_exe().ok().and_then(|path| path.ancestors().find(is_built_in).map(Path::to_owned));
+    let found =
+        env::current_exe().ok().and_then(|path| path.ancestors().find(is_built_in).map(Path::to_owned));
     found.unwrap_or_else(|| "target".into())
 }
 
@@ -101,8 +102,17 @@ impl fmt::Display for Failure {
         let Self { violation, original, plan, runs, .. } = self;
         let (planned, left) = (original.actions.len(), plan.actions.len());
         writeln!(f, "{violation}")?;
-        writeln!(f, "  seed {}, {}: shrunk from {planned} actions to {left} in {runs} runs", plan.seed, plan.profile)?;
-        writeln!(f, "  {} nodes, {} clients, and what happens:", plan.voters + plan.learners, plan.clients.count)?;
+        writeln!(
+            f,
+            "  seed {}, {}: shrunk from {planned} actions to {left} in {runs} runs",
+            plan.seed, plan.profile
+        )?;
+        writeln!(
+            f,
+            "  {} nodes, {} clients, and what happens:",
+            plan.voters + plan.learners,
+            plan.clients.count
+        )?;
         for planned in &plan.actions {
             writeln!(f, "    {:>9.3} s  {:?}", planned.at.as_secs_f64(), planned.action)?;
         }
