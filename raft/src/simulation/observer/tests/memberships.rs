@@ -94,11 +94,11 @@ fn durable_on_a_quorum_both_sets_of_a_joint_configuration_decide() {
         ConfChange::of(steps.into_iter().chain([ChangeStep::Remove(NodeId(3))]), Transition::Explicit);
     let third = change(3, &joint);
     let mut cluster = with_change(&third);
-    let next = cluster.membership.after(&joint).unwrap();
-    put_in_force(&mut cluster, &third, next).unwrap();
-    // It takes three of n1, n2, n4 and n5, and two of n1, n2 and n3.
     for id in [1, 2] {
         cluster.append(id, &[(1, 4)]).unwrap();
     }
+    let next = cluster.membership.after(&joint).unwrap();
+    put_in_force(&mut cluster, &third, next).unwrap();
+    // It takes three of n1, n2, n4 and n5, and two of n1, n2 and n3.
     assert_eq!(promise_broken_by(cluster.commit(1, 4)), DURABLE_ON_QUORUM);
 }
