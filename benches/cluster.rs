@@ -6,10 +6,8 @@
 
 use std::{
     error::Error,
-    fs::File,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    os::unix::fs::FileExt as _,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -21,11 +19,8 @@ use quorate::{
     Config, DiskOptions, DiskStorage, Handle, Membership, Node, NodeId, Options, Outcome, RoleKind,
     TcpOptions, TcpTransport, transport::tcp::Identity,
 };
+use quorate_benches::{counter::Counter, disk::RawFile};
 use slog::{Discard, Logger, o};
-
-use counter::Counter;
-
-mod counter;
 
 /// How large a command is.
 const COMMAND_BYTES: usize = 256;
@@ -44,13 +39,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let cluster = Cluster::start(directory.path())?;
     let leader = cluster.leader()?;
-    let mut disk = RawDisk::create(directory.path())?;
+    let mut disk = RawFile::create(&directory.path().join("raw"))?;
     let mut wire = RawWire::connect()?;
     let (mut syncs, mut round_trips) = (Vec::new(), Vec::new());
     let mut runs = OUTSTANDING.map(|outstanding| Run { outstanding, ..Run::default() });
     commit(&leader, &mut Run { outstanding: 64, ..Run::default() })?; // warms up
     for _ in 0..TURNS {
-        measure(&mut syncs, || disk.write())?;
+        measure(&mut syncs, || disk.write(FRAME_BYTES))?;
         measure(&mut round_trips, || wire.round_trip())?;
         runs.iter_mut().try_for_each(|run| commit(&leader, run))?;
     }
@@ -139,29 +134,6 @@ fn percentile(durations: &mut [Duration], percent: usize) -> Duration {
         .get((durations.len() * percent / 100).min(durations.len().saturating_sub(1)))
         .copied()
         .unwrap_or_default()
-}
-
-/// A file that is written already, so that writing it again changes nothing but its contents.
-struct RawDisk {
-    file: File,
-    position: u64,
-}
-
-impl RawDisk {
-    const BYTES: usize = 64 << 20;
-
-    fn create(directory: &Path) -> std::io::Result<Self> {
-        let file = File::create(directory.join("raw"))?;
-        file.write_all_at(&vec![0; Self::BYTES], 0)?;
-        file.sync_all()?;
-        Ok(Self { file, position: 0 })
-    }
-
-    fn write(&mut self) -> std::io::Result<()> {
-        self.file.write_all_at(&[7; FRAME_BYTES], self.position)?;
-        self.position = (self.position + FRAME_BYTES as u64) % Self::BYTES as u64;
-        self.file.sync_data()
-    }
 }
 
 /// A connection to a thread that sends back what it is sent.

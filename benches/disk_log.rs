@@ -9,26 +9,19 @@
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures and prints")]
 
 use std::{
-    fs::{self, File},
+    fs,
     hint::black_box,
-    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
 
-use quorate::{
-    DiskOptions, DiskStorage, Entries, Entry, EntryId, HardState, LogIndex, Membership, NodeId, Ready,
-    Storage as _, StorageWriter as _, Term,
-};
-use slog::{Discard, Logger, o};
+use bytes::Bytes;
+use quorate::{DiskStorage, LogIndex, Ready, Storage as _, StorageWriter as _};
+use quorate_benches::disk::{self, RawFile, frame_bytes};
 
 const ENTRY_BYTES: usize = 256;
-/// What a frame has beside its entries, and an entry beside its payload.
-const FRAME_HEAD_BYTES: usize = 72;
-const ENTRY_HEAD_BYTES: usize = 32;
 const REOPENED_ENTRIES: u64 = 1_000_000;
-const RAW_FILE_BYTES: u64 = 64 << 20;
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -53,19 +46,20 @@ fn compare_and_reopen() {
 
 /// Writes batches to the log and to a plain file in turn.
 fn compare(directory: &Path, batch: u64, rounds: u64) {
-    let mut log = open(&directory.join(format!("log-{batch}")));
-    let mut raw = RawFile::new(&directory.join(format!("raw-{batch}")));
-    let bytes = FRAME_HEAD_BYTES + usize::try_from(batch).unwrap() * (ENTRY_HEAD_BYTES + ENTRY_BYTES);
+    let mut log = disk::open(&directory.join(format!("log-{batch}"))).unwrap();
+    let mut raw = RawFile::create(&directory.join(format!("raw-{batch}"))).unwrap();
+    let bytes = frame_bytes(usize::try_from(batch).unwrap(), ENTRY_BYTES);
     let (mut log_times, mut raw_times) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         let ready = ready(round * batch + 1, batch);
         let time_log = |log: &mut DiskStorage| time(|| log.write(&ready).unwrap());
+        let time_raw = |raw: &mut RawFile| time(|| raw.write(bytes).unwrap());
         // First one, then the other first, so that neither always follows the other's flush.
         if round % 2 == 0 {
             log_times.push(time_log(&mut log));
-            raw_times.push(raw.time_write(bytes));
+            raw_times.push(time_raw(&mut raw));
         } else {
-            raw_times.push(raw.time_write(bytes));
+            raw_times.push(time_raw(&mut raw));
             log_times.push(time_log(&mut log));
         }
     }
@@ -82,54 +76,10 @@ fn compare(directory: &Path, batch: u64, rounds: u64) {
     );
 }
 
-fn open(directory: &Path) -> DiskStorage {
-    let founders = Membership::of_voters([1, 2, 3].map(NodeId));
-    DiskStorage::open(directory, founders, DiskOptions::default(), Logger::root(Discard, o!())).unwrap()
-}
-
 /// `count` entries from index `first` on, with a hard state.
 fn ready(first: u64, count: u64) -> Ready {
-    let entry = |index| Entry::command(EntryId::new(1, index), vec![b'x'; ENTRY_BYTES]);
-    let entries: Vec<_> = (first..first + count).map(entry).collect();
-    let hard_state = HardState { term: Term(1), vote: Some(NodeId(1)), commit: LogIndex(first - 1) };
-    Ready {
-        entries: vec![Entries::try_from(entries).unwrap()],
-        hard_state: Some(hard_state),
-        must_sync: true,
-        ..Ready::default()
-    }
-}
-
-/// A file all of which was written once, as the segments of the log were.
-struct RawFile {
-    file: File,
-    offset: u64,
-    buffer: Vec<u8>,
-}
-
-impl RawFile {
-    fn new(path: &Path) -> Self {
-        let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(path).unwrap();
-        let zeros = vec![0; 1 << 20];
-        for offset in (0..RAW_FILE_BYTES).step_by(zeros.len()) {
-            file.write_all_at(&zeros, offset).unwrap();
-        }
-        file.sync_all().unwrap();
-        Self { file, offset: 4096, buffer: Vec::new() }
-    }
-
-    fn time_write(&mut self, bytes: usize) -> Duration {
-        self.buffer.resize(bytes, b'y');
-        if self.offset + bytes as u64 > RAW_FILE_BYTES {
-            self.offset = 4096;
-        }
-        let elapsed = time(|| {
-            self.file.write_all_at(&self.buffer, self.offset).unwrap();
-            self.file.sync_data().unwrap();
-        });
-        self.offset += bytes as u64;
-        elapsed
-    }
+    let payload = Bytes::from_static(&[b'x'; ENTRY_BYTES]);
+    disk::ready(first, (0..count).map(|_| payload.clone())).unwrap()
 }
 
 fn time(work: impl FnOnce()) -> Duration {
@@ -155,7 +105,7 @@ fn measure_reopening(directory: &Path) {
 
 fn write_and_die(directory: &Path) {
     const BATCH: u64 = 1000;
-    let mut log = open(directory);
+    let mut log = disk::open(directory).unwrap();
     for first in (1..REOPENED_ENTRIES).step_by(usize::try_from(BATCH).unwrap()) {
         log.write(&ready(first, BATCH)).unwrap();
     }
@@ -165,7 +115,7 @@ fn write_and_die(directory: &Path) {
 
 fn reopen(directory: &Path) {
     let start = Instant::now();
-    let log = open(directory);
+    let log = disk::open(directory).unwrap();
     let wall = start.elapsed();
     let (cpu, resident) = (cpu_seconds(), resident_megabytes());
     assert_eq!(black_box(log.reader().last_index().unwrap()), LogIndex(REOPENED_ENTRIES));

@@ -19,11 +19,8 @@ use quorate::{
     Config, Handle, MemNetwork, MemStorage, Node, NodeId, Options, Outcome, Ready, RoleKind, Snapshot,
     SnapshotSaver, StorageError, StorageWriter,
 };
+use quorate_benches::counter::Counter;
 use slog::{Discard, Logger, o};
-
-use counter::Counter;
-
-mod counter;
 
 const MEASURED: Duration = Duration::from_secs(3);
 const WARM_UP: Duration = Duration::from_millis(500);

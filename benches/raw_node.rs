@@ -12,7 +12,8 @@ use slog::{Discard, Logger, o};
 /// A node of a cluster of `voters`, numbered from 1, and its storage.
 fn node(voters: u64) -> (RawNode, MemStorage) {
     let storage = MemStorage::with_voters((1..=voters).map(NodeId));
-    let node = RawNode::new(lockstep::config(1), storage.clone(), Logger::root(Discard, o!()));
+    let node =
+        RawNode::new(quorate_benches::lockstep::config(1), storage.clone(), Logger::root(Discard, o!()));
     (node.expect("new storage is sound"), storage)
 }
 

@@ -1,17 +1,19 @@
 //! A bank on three nodes, and a simulator that tries to make it lose money.
 //!
 //! Run it with `cargo run --release --example bank`: many simulated clusters, each with crashes, broken networks and
-//! failing disks of its own, and the same every time. `-- --bug` plants a bug that only a fault can show, and what finds
-//! it tells how to see it again.
+//! failing disks of its own, and the same every time. `-- --bug` plants a bug that only faults show; what is printed
+//! then tells how little it takes, and how to see it again.
 #![expect(clippy::print_stdout, reason = "it is there to be watched")]
 
 mod accounts;
+#[cfg(test)]
+mod tests;
 mod workload;
 
-use std::process::ExitCode;
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use quorate::simulation::{Count, Simulation};
+use quorate::simulation::{Checked, Count, Failure, Simulation, run, trace};
 
 use accounts::Bug;
 use workload::Bank;
@@ -25,11 +27,21 @@ struct Arguments {
     /// Plants a bug: a snapshot that forgets money, or a payment that is made again when it is tried again.
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "snapshot")]
     bug: Option<Bug>,
+    /// Writes what happens in the first of them into this file, a page to look at.
+    #[arg(long)]
+    page: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    let Arguments { seeds, bug } = Arguments::parse();
-    match Simulation::try_check(1..=seeds, |simulation| simulation, || Bank::new(bug)) {
+    let Arguments { seeds, bug, page } = Arguments::parse();
+    if let Some(path) = page {
+        if let Err(error) = fs::write(&path, page_of(1, bug)) {
+            println!("{} cannot be written: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+        println!("To look at: {}", path.display());
+    }
+    match check(seeds, bug) {
         Ok(checked) => {
             println!("{checked}; among all that:");
             for count in [Count::Leaders, Count::Restarts, Count::SnapshotsInstalled, Count::MessagesLost] {
@@ -43,4 +55,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Simulates a cluster for each seed.
+fn check(seeds: u64, bug: Option<Bug>) -> Result<Checked, Box<Failure>> {
+    Simulation::try_check(1..=seeds, |simulation| simulation.nodes(3), || Bank::new(bug))
+}
+
+/// A page that shows what happens with a seed, whether something is wrong or not.
+fn page_of(seed: u64, bug: Option<Bug>) -> String {
+    let plan = Simulation::new(seed).nodes(3).to_plan();
+    trace::html(&plan, &run(plan.clone(), Bank::new(bug), true))
 }

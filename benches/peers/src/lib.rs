@@ -1,58 +1,56 @@
-//! Other libraries under the work of [`lockstep`], to compare with.
+//! Quorate beside its peers: the same work, on the same machine, in the same minute.
+//!
+//! A comparison is a module of its own with a function that measures and gives a [`report::Comparison`]; a line in
+//! [`COMPARISONS`] makes `cargo compare` run it. It measures both sides in turns, round after round, so that whatever
+//! else the machine does falls on both, and so that each round has a ratio of its own. How the results are told is
+//! the same for all: a table and a line for each ratio ([`report`]), a file for programs, and a plot ([`plot`]).
 
-mod raft_rs;
+pub mod cluster;
+pub mod disk;
+pub mod end_to_end;
+pub mod log_replication;
+pub mod machine;
+pub mod memory;
+pub mod options;
+pub mod plot;
+pub mod report;
 
-use std::time::Duration;
+pub use options::{Omitted, Options};
+/// What can go wrong: ends the program with its message, unless it is [`Omitted`].
+pub use quorate_benches::Failure;
 
-use clap::ValueEnum;
-use lockstep::{Applied, Case, Failure, Lockstep, NODES};
+use report::Comparison;
 
-/// Whose nodes do the work.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Library {
-    /// This library.
-    Quorate,
-    /// The crate `raft`, version 0.7.
-    RaftRs,
+/// Something that can be compared.
+pub struct Entry {
+    /// What `--only` calls it; the name of its module.
+    pub name: &'static str,
+    /// What is measured, and beside whom, in one line.
+    pub about: &'static str,
+    /// Measures it.
+    pub compare: fn(&Options) -> Result<Comparison, Failure>,
 }
 
-/// Three nodes of one library, with an elected leader.
-pub struct Cluster(Kind);
-
-enum Kind {
-    Quorate(Box<lockstep::Cluster>),
-    RaftRs(Box<raft_rs::Cluster>),
-}
-
-impl Cluster {
-    /// Starts the nodes and elects their leader.
-    ///
-    /// # Errors
-    /// If they could not.
-    pub fn new(library: Library) -> Result<Self, Failure> {
-        Ok(Self(match library {
-            Library::Quorate => Kind::Quorate(Box::new(lockstep::Cluster::new()?)),
-            Library::RaftRs => Kind::RaftRs(Box::new(raft_rs::Cluster::new()?)),
-        }))
-    }
-
-    /// Commits so many batches; the time that took.
-    ///
-    /// # Errors
-    /// Whatever the library says, or that it has lost or doubled entries.
-    pub fn time(&mut self, case: Case, batches: usize) -> Result<Duration, Failure> {
-        match &mut self.0 {
-            Kind::Quorate(cluster) => case.time(&mut **cluster, batches),
-            Kind::RaftRs(cluster) => case.time(&mut **cluster, batches),
-        }
-    }
-
-    /// What each node has applied so far.
-    #[must_use]
-    pub fn applied(&self) -> [Applied; NODES] {
-        match &self.0 {
-            Kind::Quorate(cluster) => cluster.applied(),
-            Kind::RaftRs(cluster) => cluster.applied(),
-        }
-    }
-}
+/// All comparisons, in the order in which they run.
+pub const COMPARISONS: &[Entry] = &[
+    Entry {
+        name: "log_replication",
+        about: "nodes of the core alone, in one thread and in memory, beside raft-rs",
+        compare: log_replication::compare,
+    },
+    Entry {
+        name: "memory",
+        about: "what an entry takes beside its payload, an idle node, and how often memory is asked for, beside raft-rs",
+        compare: memory::compare,
+    },
+    Entry {
+        name: "disk",
+        about: "the log on disk alone, beside raft-engine and beside a bare write",
+        compare: disk::compare,
+    },
+    Entry {
+        name: "end_to_end",
+        about: "three processes of the example kv_server with their disks and clients, beside etcd",
+        compare: end_to_end::compare,
+    },
+];

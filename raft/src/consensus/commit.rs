@@ -34,10 +34,15 @@ impl Raft {
     /// What is committed, and durable here too, no longer counts against what a leader may hold. Without its own disk
     /// in the count, a leader that is slower than its followers would pile up what it has yet to write.
     fn settle_bytes(&mut self) {
-        let settled = self.log.committed().min(self.log.durable());
         let Role::Leader(leader) = &mut self.role else { return };
+        let settled = self.log.committed().min(self.log.durable());
         if settled > leader.settled {
-            let bytes = self.log.bytes_in_memory(leader.settled.next(), settled);
+            // When nothing is left, nothing need be added up.
+            let bytes = if settled == self.log.last_index() {
+                leader.uncommitted_bytes
+            } else {
+                self.log.bytes_in_memory(leader.settled.next(), settled)
+            };
             leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
             leader.settled = settled;
         }
@@ -71,10 +76,13 @@ impl Raft {
 
     /// The write with this number, and every earlier one, is durable.
     pub(super) fn on_written(&mut self, number: u64) {
+        let before = self.log.durable();
         self.log.on_written(number);
         self.count_own_vote(number);
         self.on_vote_written(number);
-        self.advance_commit(self.log.durable());
-        self.settle_bytes();
+        if self.log.durable() > before {
+            self.advance_commit(self.log.durable());
+            self.settle_bytes();
+        }
     }
 }

@@ -200,9 +200,7 @@ impl Raft {
         let granted = vote_is_free && candidate_is_current && may_vote;
         if granted {
             debug!(self.logger, "{candidate} asks first in term {} -> grant vote", self.term);
-            self.vote = Some(candidate);
-            self.vote_write = Some(self.log.next_write());
-            self.restart_election_timer();
+            self.vote_for(candidate);
         } else {
             self.explain_refusal(candidate, claim);
         }

@@ -19,8 +19,16 @@ pub struct Entries {
     end: u32,
 }
 
-struct Run {
-    entries: Vec<Entry>,
+enum Run {
+    /// What a cluster with little to do has most of, so it is all in one allocation.
+    One(Entry),
+    Many(Many),
+}
+
+struct Many {
+    entries: Box<[Entry]>,
+    /// Where the first of them stands.
+    first: LogIndex,
     /// Sum of the entries' sizes.
     bytes: usize,
     /// The last change of membership among them.
@@ -43,41 +51,78 @@ impl Entries {
     pub const MAX_LEN: usize = u32::MAX as usize;
 
     /// Makes a run of `entries`, which the caller has kept contiguous.
-    pub(super) fn from_contiguous(entries: Vec<Entry>) -> Self {
-        debug_assert!(first_gap(&entries).is_none(), "the caller keeps entries contiguous");
-        let bytes = entries.iter().map(Entry::size).sum();
-        let latest_change = entries
-            .iter()
-            .rev()
-            .find(|entry| entry.kind == EntryKind::ConfChange)
-            .map(|entry| entry.id.index);
-        let end = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        if end == 0 {
-            return Self::EMPTY;
+    pub(super) fn from_contiguous(mut entries: Vec<Entry>) -> Self {
+        match entries.len() {
+            1 => entries.pop().map_or(Self::EMPTY, Self::of_one),
+            _ => Self::of_many(entries.into()),
         }
-        Self { run: Some(Arc::new(Run { entries, bytes, latest_change })), start: 0, end }
+    }
+
+    /// Makes a run of all in `entries`, which the caller has kept contiguous. What is left has no entries, but their room.
+    pub(super) fn drained_from(entries: &mut Vec<Entry>) -> Self {
+        match entries.len() {
+            1 => entries.pop().map_or(Self::EMPTY, Self::of_one),
+            _ => Self::of_many(entries.drain(..).collect()),
+        }
+    }
+
+    fn of_one(entry: Entry) -> Self {
+        Self { run: Some(Arc::new(Run::One(entry))), start: 0, end: 1 }
+    }
+
+    fn of_many(entries: Box<[Entry]>) -> Self {
+        debug_assert!(first_gap(&entries).is_none(), "the caller keeps entries contiguous");
+        let Some(first) = entries.first().map(|entry| entry.id.index) else { return Self::EMPTY };
+        let bytes = entries.iter().map(Entry::size).sum();
+        let latest_change = entries.iter().rev().find_map(change);
+        let end = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let run = Run::Many(Many { entries, first, bytes, latest_change });
+        Self { run: Some(Arc::new(run)), start: 0, end }
     }
 
     /// The part within `from..=to`, as far as it is here.
     #[must_use]
     pub fn slice(&self, from: LogIndex, to: LogIndex) -> Self {
-        let Some(first) = self.first() else { return Self::EMPTY };
+        let Some(run) = &self.run else { return Self::EMPTY };
         let offset = |index: LogIndex| {
-            let distance = index.0.saturating_sub(first.id.index.0);
-            self.start.saturating_add(u32::try_from(distance).unwrap_or(u32::MAX)).min(self.end)
+            let distance = index.0.saturating_sub(run.first().0);
+            u32::try_from(distance).unwrap_or(u32::MAX).clamp(self.start, self.end)
         };
         let (start, end) = (offset(from), offset(to.next()));
         if start >= end {
             return Self::EMPTY;
         }
-        Self { run: self.run.clone(), start, end }
+        Self { run: Some(Arc::clone(run)), start, end }
+    }
+
+    /// Where the first entry stands, without looking at it unless it is alone.
+    pub(super) fn first_index(&self) -> Option<LogIndex> {
+        self.run.as_ref().map(|run| LogIndex(run.first().0 + u64::from(self.start)))
+    }
+
+    /// Where the last entry stands, without looking at it unless it is alone.
+    pub(super) fn last_index(&self) -> Option<LogIndex> {
+        self.run.as_ref().map(|run| LogIndex(run.first().0 + u64::from(self.end - 1)))
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        // Not the slice's: that looks at the run.
+        (self.end - self.start) as usize
+    }
+
+    /// Whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
     }
 
     /// The longest prefix that weighs at most `max_bytes`, but at least one entry.
     #[must_use]
     pub fn prefix_of_bytes(mut self, max_bytes: usize) -> Self {
         // Nearly always all of it fits, and the run knows its weight.
-        if self.run.as_ref().is_none_or(|run| run.bytes <= max_bytes) {
+        if self.run.as_ref().is_none_or(|run| run.bytes() <= max_bytes) {
             return self;
         }
         let mut bytes = 0_usize;
@@ -93,16 +138,17 @@ impl Entries {
     /// The sum of the entries' [sizes](Entry::size), in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        match &self.run {
+        match self.run.as_deref() {
             None => 0,
-            Some(run) if self.len() == run.entries.len() => run.bytes,
-            Some(_) => self.iter().map(Entry::size).sum(),
+            Some(Run::One(entry)) => entry.size(),
+            Some(Run::Many(many)) if self.len() == many.entries.len() => many.bytes,
+            Some(Run::Many(_)) => self.iter().map(Entry::size).sum(),
         }
     }
 
     /// Where the last change of membership stands; perhaps beyond this slice, but within its run.
     pub(super) fn latest_change(&self) -> Option<LogIndex> {
-        self.run.as_ref().and_then(|run| run.latest_change)
+        self.run.as_ref().and_then(|run| run.latest_change())
     }
 
     /// Whether the two are the same part of the same run, so that what is known of one holds for the other.
@@ -136,6 +182,42 @@ impl Entries {
     }
 }
 
+impl Run {
+    fn entries(&self) -> &[Entry] {
+        match self {
+            Self::One(entry) => std::slice::from_ref(entry),
+            Self::Many(many) => &many.entries,
+        }
+    }
+
+    /// Where the first of them stands.
+    fn first(&self) -> LogIndex {
+        match self {
+            Self::One(entry) => entry.id.index,
+            Self::Many(many) => many.first,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::One(entry) => entry.size(),
+            Self::Many(many) => many.bytes,
+        }
+    }
+
+    fn latest_change(&self) -> Option<LogIndex> {
+        match self {
+            Self::One(entry) => change(entry),
+            Self::Many(many) => many.latest_change,
+        }
+    }
+}
+
+/// Where the entry stands, if it is a change of membership.
+fn change(entry: &Entry) -> Option<LogIndex> {
+    (entry.kind == EntryKind::ConfChange).then_some(entry.id.index)
+}
+
 impl TryFrom<Vec<Entry>> for Entries {
     type Error = NotContiguous;
 
@@ -159,7 +241,7 @@ impl Deref for Entries {
     type Target = [Entry];
 
     fn deref(&self) -> &[Entry] {
-        self.run.as_ref().map_or(&[], |run| &run.entries[self.start as usize..self.end as usize])
+        self.run.as_ref().map_or(&[], |run| &run.entries()[self.start as usize..self.end as usize])
     }
 }
 
@@ -209,6 +291,17 @@ mod tests {
         assert!(run(&[(2, 1), (1, 2)]).is_err());
         assert!(run(&[(1, u64::MAX), (1, 0)]).is_err());
         assert!(run(&[(1, 1), (1, 2), (3, 3)]).is_ok());
+    }
+
+    #[test]
+    fn a_run_takes_no_more_room_than_its_entries() {
+        // A run of one lies beside its two reference counts.
+        assert_eq!(size_of::<Run>(), size_of::<Entry>());
+        let mut open = Vec::with_capacity(100);
+        open.extend((1..=3).map(|index| Entry::command(EntryId::new(1, index), "x")));
+        let entries = Entries::drained_from(&mut open);
+        assert_eq!(entries.to_string(), "[1@1 2@1 3@1]");
+        assert_eq!((open.len(), open.capacity()), (0, 100), "its room is for those that come next");
     }
 
     #[test]

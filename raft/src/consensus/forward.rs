@@ -184,8 +184,12 @@ impl PendingForwards {
         self.ended.push(Forward { id: ForwardId { origin, sequence }, outcome });
     }
 
-    pub(super) fn has_news(&self) -> bool {
-        !self.ended.is_empty() || !self.unsent.is_empty()
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
     }
 
     pub(super) fn take_ended(&mut self, ended: &mut Vec<Forward>) {

@@ -1,6 +1,6 @@
 //! What is true of every node after every call, each in one sentence and one line. Checked in debug builds.
 
-use super::{raft::Raft, types::EntryId};
+use super::{raft::Raft, ready::Leadership, role::RoleKind, types::EntryId};
 
 /// What must never go back, noted before a call.
 pub(super) struct Before {
@@ -9,7 +9,7 @@ pub(super) struct Before {
     committed: super::types::LogIndex,
     applied: super::types::LogIndex,
     last: EntryId,
-    leads: bool,
+    leadership: Leadership,
 }
 
 impl Before {
@@ -20,7 +20,7 @@ impl Before {
             committed: raft.log.committed(),
             applied: raft.log.applied(),
             last: raft.log.last_id(),
-            leads: raft.is_leader(),
+            leadership: raft.leadership(),
         }
     }
 
@@ -47,13 +47,17 @@ impl Before {
         // What was applied stays applied.
         assert!(log.applied() >= self.applied, "applied regressed {} → {}", self.applied, log.applied());
         // A leader never overwrites or deletes entries in its log; it only appends (§5.3, Leader Append-Only).
-        let led_throughout = self.leads && raft.is_leader() && raft.term == self.term;
+        let led_before = self.leadership.role == RoleKind::Leader;
+        let led_throughout = led_before && raft.is_leader() && raft.term == self.term;
         assert!(
             !led_throughout || log.last_id() >= self.last,
             "leader's log shrank {} → {}",
             self.last,
             log.last_id()
         );
+        // Whatever changes a node's standing says so, or the next Ready would not tell of it.
+        let is_same = (self.leadership, self.vote) == (raft.leadership(), raft.vote);
+        assert!(is_same || raft.standing_changed, "nobody noted the change from {:?}", self.leadership);
         check_state(raft);
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Raft {
     pub(super) overtaken: Option<Membership>,
 
     pub(super) role: Role,
+    /// Whether the term, the vote, the role or the leader may be another than the last Ready told.
+    pub(super) standing_changed: bool,
     /// Ticks since this node was made.
     pub(super) ticks: u64,
     /// Ticks since this node last had a reason not to stand for election; on a leader, since it last saw
@@ -93,6 +95,7 @@ impl Raft {
             lost_entries_in: None,
             overtaken: None,
             role: Role::Follower { leader: None },
+            standing_changed: false,
             ticks: 0,
             election_elapsed: 0,
             election_timeout: config.election_ticks,
@@ -132,6 +135,11 @@ impl Raft {
 
     pub(super) fn leadership(&self) -> Leadership {
         Leadership { term: self.term, role: self.role.kind(), leader: self.leader() }
+    }
+
+    /// Whether anything has ended that was asked of this node: a read, a forward, a transfer.
+    pub(super) fn has_outcomes(&self) -> bool {
+        self.reads.has_ended() || self.forwards.has_ended() || !self.transfers.is_empty()
     }
 
     /// §5.2: randomized election timeouts, drawn anew each time, so that split votes are rare and do not repeat.

@@ -1,5 +1,7 @@
 //! The public face of the core: one node, driven by whoever holds it.
 
+use std::mem::take;
+
 use bytes::Bytes;
 use slog::Logger;
 
@@ -44,7 +46,7 @@ pub struct RawNode {
     hard_state: HardState,
     leadership: Leadership,
     /// A Ready that came back empty, whose vectors are to be filled again.
-    spare: Option<Ready>,
+    spare: Option<Box<Ready>>,
 }
 
 impl RawNode {
@@ -190,20 +192,23 @@ impl RawNode {
             || !raft.outbox.after_write.is_empty()
             || raft.log.has_unwritten()
             || raft.log.has_applicable()
-            || raft.reads.has_ended()
-            || raft.forwards.has_news()
-            || !raft.transfers.is_empty()
-            || raft.hard_state() != self.hard_state
-            || raft.leadership() != self.leadership
+            || raft.has_outcomes()
+            || raft.forwards.has_unsent()
+            || raft.log.committed() != self.hard_state.commit
+            || raft.standing_changed && self.has_other_standing()
             || raft.has_unsent()
     }
 
-    /// What this node wants done since the last Ready.
+    fn has_other_standing(&self) -> bool {
+        self.raft.hard_state() != self.hard_state || self.raft.leadership() != self.leadership
+    }
+
+    /// What this node wants done since the last Ready. Boxed, since it is large and goes through many hands.
     ///
     /// # Errors
     /// [`StorageError`] if the log cannot be read: stop the node. If it is called again all the same, nothing is
     /// missing from what it then returns.
-    pub fn ready(&mut self) -> Result<Ready, StorageError> {
+    pub fn ready(&mut self) -> Result<Box<Ready>, StorageError> {
         let mut ready = self.spare.take().unwrap_or_default();
         self.checked(|raft| -> Result<(), StorageError> {
             raft.send_forwards();
@@ -215,23 +220,36 @@ impl RawNode {
             ready.snapshot = write.snapshot;
             std::mem::swap(&mut raft.outbox.at_once, &mut ready.messages);
             std::mem::swap(&mut raft.outbox.after_write, &mut ready.messages_after_write);
-            raft.reads.take_ended(&mut ready.reads);
-            raft.forwards.take_ended(&mut ready.forwards);
-            std::mem::swap(&mut raft.transfers, &mut ready.transfers);
+            // Nearly always there are none.
+            if raft.has_outcomes() {
+                raft.reads.take_ended(&mut ready.reads);
+                raft.forwards.take_ended(&mut ready.forwards);
+                ready.transfers.append(&mut raft.transfers);
+            }
             Ok(())
         })?;
-        let (hard_state, leadership) = (self.raft.hard_state(), self.raft.leadership());
-        let votes_changed =
-            (hard_state.term, hard_state.vote) != (self.hard_state.term, self.hard_state.vote);
-        ready.must_sync = votes_changed || !ready.entries.is_empty() || ready.snapshot.is_some();
-        ready.hard_state = (hard_state != self.hard_state).then_some(hard_state);
-        ready.leadership = (leadership != self.leadership).then_some(leadership);
-        (self.hard_state, self.leadership) = (hard_state, leadership);
+        self.add_changes(&mut ready);
         Ok(ready)
     }
 
+    /// Adds what has become of the hard state and of leadership since the last Ready.
+    fn add_changes(&mut self, ready: &mut Ready) {
+        let mut votes_changed = false;
+        if take(&mut self.raft.standing_changed) {
+            let leadership = self.raft.leadership();
+            ready.leadership = (leadership != self.leadership).then_some(leadership);
+            self.leadership = leadership;
+            votes_changed = (self.raft.term, self.raft.vote) != (self.hard_state.term, self.hard_state.vote);
+        }
+        ready.must_sync = votes_changed || !ready.entries.is_empty() || ready.snapshot.is_some();
+        if votes_changed || self.raft.log.committed() != self.hard_state.commit {
+            self.hard_state = self.raft.hard_state();
+            ready.hard_state = Some(self.hard_state);
+        }
+    }
+
     /// Gives a Ready back: all of it was carried out, the write is durable, the entries are applied.
-    pub fn advance(&mut self, mut ready: Ready) {
+    pub fn advance(&mut self, mut ready: Box<Ready>) {
         let applied = ready.committed.last().and_then(|run| run.last_id()).map(|id| id.index);
         let restored = ready.snapshot.take().map(|snapshot| snapshot.last.index);
         self.on_written(ready.number);

@@ -98,9 +98,10 @@ impl Raft {
         let outbox = &mut self.outbox.at_once;
         let (from, term) = (self.id, self.term);
         let mut send = |to, message| outbox.push(Envelope { from, to, term, message });
+        let mut piece = None;
         for (node, progress) in leader.progress.iter_mut() {
             while progress.wants_append(last) {
-                match next_append(progress, &mut self.log, &self.config)? {
+                match next_append(progress, &mut piece, &mut self.log, &self.config)? {
                     Some(message) => send(node, message),
                     None => break,
                 }
@@ -261,28 +262,45 @@ impl Raft {
     }
 }
 
+/// A piece of the log: what an append carries.
+struct Piece {
+    previous: EntryId,
+    entries: Entries,
+}
+
 /// The next append for a follower, or the snapshot that must come first; `None` if it has to wait.
+///
+/// `latest` is the piece that was sent last: followers are nearly always level, and then it is the next one's too.
 fn next_append(
     progress: &mut Progress,
+    latest: &mut Option<Piece>,
     log: &mut Log,
     config: &Config,
 ) -> Result<Option<Message>, StorageError> {
     let index = progress.next.previous();
-    let Some(term) = log.term(index)? else { return snapshot_for(progress, log) };
-    let entries = if progress.next > log.last_index() {
-        Entries::EMPTY
-    } else {
-        match log.entries(progress.next, config.max_message_bytes) {
-            Ok(entries) => entries,
-            Err(StorageError::Compacted(_)) => return snapshot_for(progress, log),
-            Err(error) => return Err(error),
-        }
-    };
-    let last = entries.last_id().map_or(index, |id| id.index);
+    if latest.as_ref().is_none_or(|piece| piece.previous.index != index) {
+        *latest = piece_after(index, log, config.max_message_bytes)?;
+    }
+    let Some(Piece { previous, entries }) = latest else { return snapshot_for(progress, log) };
+    let last = entries.last_index().unwrap_or(index);
     progress.on_append_sent(last, entries.bytes());
     let commit = log.committed();
     progress.commit_sent = progress.commit_sent.max(commit.min(last));
-    Ok(Some(Message::AppendRequest { previous: EntryId { term, index }, entries, commit }))
+    Ok(Some(Message::AppendRequest { previous: *previous, entries: entries.clone(), commit }))
+}
+
+/// The log after `index`, at most `max_bytes` but at least one entry; `None` if that is compacted away.
+fn piece_after(index: LogIndex, log: &mut Log, max_bytes: usize) -> Result<Option<Piece>, StorageError> {
+    let Some(term) = log.term(index)? else { return Ok(None) };
+    let previous = EntryId { term, index };
+    if index >= log.last_index() {
+        return Ok(Some(Piece { previous, entries: Entries::EMPTY }));
+    }
+    match log.entries(index.next(), max_bytes) {
+        Ok(entries) => Ok(Some(Piece { previous, entries })),
+        Err(StorageError::Compacted(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// §7: the snapshot for a follower whose next entry is compacted away.

@@ -8,6 +8,10 @@ use super::{
     types::{EntryId, LogIndex, Term},
 };
 
+/// For how many entries an open run keeps room when it ends: what is usual does not grow again, and what was unusual
+/// is given back.
+const MAX_SPARE_ENTRIES: usize = 256;
+
 /// Contiguous runs, the last of which may still be open for a leader to push to.
 pub(crate) struct Runs {
     /// The entry before the first one here.
@@ -60,13 +64,18 @@ impl Runs {
     pub(crate) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(entry.id.index, self.last.index.next(), "entries count up by one");
         self.last = entry.id;
+        if self.open.capacity() == 0 {
+            // The first is the blank one of a leader that may stay idle; the room for more is made once.
+            self.open.reserve_exact(1);
+        }
         self.open.push(entry);
     }
 
     /// Ends the open run, so that it can be shared.
     pub(crate) fn close(&mut self) {
         if !self.open.is_empty() {
-            let run = Entries::from_contiguous(std::mem::take(&mut self.open));
+            let run = Entries::drained_from(&mut self.open);
+            self.open.shrink_to(MAX_SPARE_ENTRIES);
             self.push_run(run);
         }
     }
@@ -104,11 +113,15 @@ impl Runs {
     /// The position of the closed run that holds `index`, which is here.
     fn position(&self, index: LogIndex) -> usize {
         let newest = self.closed.len().saturating_sub(1);
-        let is_in_newest = self.closed.back().and_then(Entries::first_id).is_some_and(|id| id.index <= index);
-        if is_in_newest {
+        let begins_by = |run: &Entries| run.first_index().is_some_and(|first| first <= index);
+        // Nearly always one of the two newest: what is to be written or sent, and what precedes it.
+        if self.closed.back().is_some_and(begins_by) {
             return newest;
         }
-        self.closed.partition_point(|run| run.last_id().is_some_and(|last| last.index < index))
+        if newest > 0 && begins_by(&self.closed[newest - 1]) {
+            return newest - 1;
+        }
+        self.closed.partition_point(|run| run.last_index().is_some_and(|last| last < index))
     }
 
     /// The closed run that holds `index`.
@@ -121,6 +134,12 @@ impl Runs {
     pub(crate) fn between(&self, first: LogIndex, last: LogIndex) -> impl Iterator<Item = Entries> {
         let start = self.position(first).min(self.closed.len());
         self.closed.range(start..).map(move |run| run.slice(first, last)).take_while(|run| !run.is_empty())
+    }
+
+    /// The closed entries from `first` on, run by run.
+    pub(crate) fn since(&self, first: LogIndex) -> impl Iterator<Item = Entries> {
+        let positions = self.position(first)..self.closed.len();
+        positions.map(move |position| self.closed[position].slice(first, self.last.index))
     }
 
     /// Closed entries from `first` on as one run of at most `max_bytes`, but at least one entry.
@@ -136,7 +155,7 @@ impl Runs {
         }
         let mut bytes = 0_usize;
         let gathered: Vec<_> = self
-            .between(first, self.last.index)
+            .since(first)
             .flat_map(|run| run.to_vec())
             .take_while(|entry| {
                 bytes = bytes.saturating_add(entry.size());

@@ -48,8 +48,17 @@ impl Raft {
         }
         if let Role::Follower { leader } = &mut self.role {
             *leader = None;
+            self.standing_changed = true;
             self.reads.lose_asked();
         }
+    }
+
+    /// §5.2: a server votes for at most one candidate in a term.
+    pub(super) fn vote_for(&mut self, candidate: NodeId) {
+        self.vote = Some(candidate);
+        self.vote_write = Some(self.log.next_write());
+        self.standing_changed = true;
+        self.restart_election_timer();
     }
 
     /// Asks whether it would be elected; term and vote stay as they are (thesis §9.6).
@@ -103,6 +112,7 @@ impl Raft {
 
     /// Ends what the present role has begun and cannot finish.
     fn leave_role(&mut self) {
+        self.standing_changed = true;
         if let Role::Leader(leader) = &mut self.role {
             self.reads.lose(leader.reads.local_ids());
             self.handed_over = leader.transfer.take();

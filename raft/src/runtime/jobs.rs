@@ -15,7 +15,7 @@ use crate::{
 pub enum WriteJob {
     /// Write what a Ready says: its number, snapshot, entries, hard state, and whether all that must be durable. The
     /// rest of it was taken out.
-    Write(Ready),
+    Write(Box<Ready>),
     /// Put a snapshot in force that was saved before, and cut the log: see
     /// [`StorageWriter::compact`](crate::StorageWriter::compact).
     Compact {

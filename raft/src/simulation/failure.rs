@@ -8,10 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{plan::Plan, shrink, simulation::Report, trace, violation::Violation};
+use super::{plan::Plan, shrink::shrink, simulation::Report, trace, violation::Violation};
 
-/// The promise that a workload breaks which does not do the same again.
-const DETERMINISM: &str = "determinism";
 /// How many smaller plans are tried at most, and for how long.
 const RUNS: u64 = 2000;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,11 +32,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Finds out what of a plan is enough to break the same promise. `run` carries out a plan, and keeps records if it is
-    /// told to.
-    pub(super) fn explain(original: Plan, violation: Violation, run: &dyn Fn(&Plan, bool) -> Report) -> Self {
+    /// Finds out what of a plan is enough to break the promise of `violation`. `run` carries out a plan, and keeps records
+    /// if it is told to. Nothing is written.
+    pub fn explain(original: Plan, violation: Violation, run: &dyn Fn(&Plan, bool) -> Report) -> Self {
         let until = Instant::now() + PATIENCE;
-        let shrunk = shrink::shrink(original.clone(), violation, RUNS, |plan| {
+        let shrunk = shrink(original.clone(), violation, RUNS, |plan| {
             if Instant::now() < until { run(plan, false).violation } else { None }
         });
         let report = run(&shrunk.plan, true);
@@ -46,14 +44,18 @@ impl Failure {
             Some(violation) => violation.clone(),
             None => {
                 let message = format!("once the plan went well, and once not: {}", shrunk.violation);
-                Violation { promise: DETERMINISM, message, ..shrunk.violation }
+                Violation { promise: Violation::DETERMINISM, message, ..shrunk.violation }
             }
         };
         let (plan, runs) = (shrunk.plan, shrunk.runs);
-        let mut failure = Self { violation, original, plan, runs, report, directory: None };
-        let directory = build_directory().join("simulation").join(failure.original.seed.to_string());
-        failure.directory = failure.store(&directory).is_ok().then_some(directory);
-        failure
+        Self { violation, original, plan, runs, report, directory: None }
+    }
+
+    /// Stores it where Cargo builds, as well as that can be done.
+    pub(super) fn keep(mut self) -> Self {
+        let directory = directory_of(self.original.seed);
+        self.directory = self.store(&directory).is_ok().then_some(directory);
+        self
     }
 
     /// Writes into a directory what shows the failure: the plans (`plan.json`, `original.json`) and what happened
@@ -76,15 +78,27 @@ impl Failure {
     #[must_use]
     pub fn replay(&self) -> String {
         let seed = self.original.seed;
-        // The test runner names a test's thread after the test.
-        match thread::current().name() {
-            Some(test) if test != "main" => format!("QUORATE_SEED={seed} cargo test {test}"),
-            Some(_) | None => {
-                let words: Vec<_> = env::args().collect();
-                format!("QUORATE_SEED={seed} {}", words.join(" "))
-            }
+        match test_name() {
+            Some(test) => format!("QUORATE_SEED={seed} cargo test {test}"),
+            None => format!("QUORATE_SEED={seed} {}", env::args().collect::<Vec<_>>().join(" ")),
         }
     }
+}
+
+/// The test that this is, if it is one: the test runner names a test's thread after it.
+fn test_name() -> Option<String> {
+    thread::current().name().filter(|name| *name != "main").map(str::to_owned)
+}
+
+/// Where to write what shows a failure: `target/simulation/17`, or `target/simulation/tests.transfers/17` in a test, since
+/// others may fail at the same time.
+fn directory_of(seed: u64) -> PathBuf {
+    let directory = build_directory().join("simulation");
+    let directory = match test_name() {
+        Some(test) => directory.join(test.replace("::", ".")),
+        None => directory,
+    };
+    directory.join(seed.to_string())
 }
 
 /// Where Cargo builds, if it has built this program; or else where it would.
@@ -107,14 +121,10 @@ impl fmt::Display for Failure {
             "  seed {}, {}: shrunk from {planned} actions to {left} in {runs} runs",
             plan.seed, plan.profile
         )?;
-        writeln!(
-            f,
-            "  {} nodes, {} clients, and what happens:",
-            plan.voters + plan.learners,
-            plan.clients.count
-        )?;
+        let (nodes, clients) = (plan.voters + plan.learners + plan.spares, plan.clients.count);
+        writeln!(f, "  nodes: {nodes}, clients: {clients}; what happens:")?;
         for planned in &plan.actions {
-            writeln!(f, "    {:>9.3} s  {:?}", planned.at.as_secs_f64(), planned.action)?;
+            writeln!(f, "    {:>9.3} s  {}", planned.at.as_secs_f64(), planned.action)?;
         }
         if let Some(directory) = &self.directory {
             writeln!(f, "  look at it: {}", directory.join("trace.html").display())?;

@@ -168,9 +168,10 @@ impl Simulation {
         let report = run(plan.clone(), workload(), false);
         match report.violation {
             None => Ok(report),
-            Some(violation) => Err(Box::new(Failure::explain(plan, violation, &|plan, keeps_records| {
-                run(plan.clone(), workload(), keeps_records)
-            }))),
+            Some(violation) => {
+                let again = |plan: &Plan, keeps_records| run(plan.clone(), workload(), keeps_records);
+                Err(Box::new(Failure::explain(plan, violation, &again).keep()))
+            }
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Violation {
 impl Violation {
     /// The promise that is broken by a panic, of the library or of the user's state machine.
     pub const NO_PANIC: &str = "no panic";
+    /// The promise that is broken by a workload or its state machine that does not do the same again.
+    pub const DETERMINISM: &str = "determinism";
 }
 
 /// What was seen that must not be; becomes a [`Violation`] with time and place.

@@ -35,7 +35,8 @@ pub trait Workload {
         drop(call);
     }
 
-    /// Whether what must hold of a node's state does. Called whenever it has applied something.
+    /// Whether what must hold of a node's state does. Called whenever it has applied or restored something,
+    /// and when it has started from what its disk holds.
     ///
     /// # Errors
     /// What does not hold.

@@ -7,9 +7,6 @@ use quorate::simulation::{Report, Violation, plan::Plan};
 /// Carries out a plan with the workload that is tested, and keeps what happens if that is wanted.
 pub type Simulate = fn(Plan, bool) -> Report;
 
-/// The promise that a plan comes to the same each time.
-const DETERMINISM: &str = "determinism";
-
 /// How a plan is tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Times {
@@ -22,8 +19,8 @@ pub enum Times {
 impl Times {
     /// How often it takes to see this promise broken.
     #[must_use]
-    pub fn to_see(violation: &Violation) -> Self {
-        if violation.promise == DETERMINISM { Self::Twice } else { Self::Once }
+    pub fn to_see(promise: &str) -> Self {
+        if promise == Violation::DETERMINISM { Self::Twice } else { Self::Once }
     }
 }
 
@@ -45,5 +42,5 @@ fn difference(first: &Report, again: &Report) -> Option<Violation> {
     };
     let message = format!("the traces of two runs are {} and {}", words(first), words(again));
     let is_same = first.trace.hash() == again.trace.hash() && again.violation.is_none();
-    (!is_same).then(|| Violation { promise: DETERMINISM, message, at: Duration::ZERO, node: None })
+    (!is_same).then(|| Violation { promise: Violation::DETERMINISM, message, at: Duration::ZERO, node: None })
 }

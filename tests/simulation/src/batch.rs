@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quorate::simulation::Report;
+use quorate::simulation::{Report, Violation};
 
 use crate::{
     attempt::{Simulate, Times, attempt},
     cases::{Case, Cases},
-    finding::{self, Patience},
+    finding::Finding,
     progress::Progress,
     summary::Summary,
 };
@@ -130,19 +130,13 @@ struct Store<'a> {
 
 impl Store<'_> {
     /// The first violation of a promise is made smaller and kept; others are told.
-    fn keep(
-        self,
-        case: Case,
-        violation: quorate::simulation::Violation,
-        is_news: bool,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
+    fn keep(self, case: Case, violation: Violation, is_news: bool, out: &mut dyn Write) -> io::Result<()> {
         if !is_news {
             return writeln!(out, "\n{case}: {violation}\n  once more: {}", case.replay());
         }
-        let finding = finding::of(self.simulate, case, violation, Patience::default());
+        let finding = Finding::explain(self.simulate, case, violation);
         let folder = self.path.join(case.seed.to_string());
-        finding.store(self.simulate, &folder)?;
+        finding.store(&folder)?;
         writeln!(out, "\n{}", finding.words(&folder))
     }
 }

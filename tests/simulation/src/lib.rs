@@ -7,7 +7,7 @@
 //! | [`attempt`] | one simulation, and all that can go wrong in it |
 //! | [`batch`], [`progress`] | many of them, on several threads; what is told of them meanwhile |
 //! | [`summary`] | what they have exercised |
-//! | [`finding`], [`folder`] | what is made of a broken promise: a smaller plan, and files that show it |
+//! | [`finding`] | what is made of a broken promise: a smaller plan, and files that show it |
 //! | [`replay`] | a plan from a file |
 //! | [`registers`] | what is simulated: the library's own workload |
 
@@ -19,7 +19,6 @@ pub mod attempt;
 pub mod batch;
 pub mod cases;
 pub mod finding;
-pub mod folder;
 pub mod options;
 pub mod progress;
 pub mod registers;

@@ -2,15 +2,19 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
-use quorate::simulation::plan::Plan;
+use quorate::simulation::{
+    Report, Violation,
+    plan::{Plan, PlanError},
+    trace,
+};
 
 use crate::{
     attempt::{Simulate, Times, attempt},
-    folder::{self, Known},
+    finding::{self, Known},
 };
 
 /// Why a plan was not carried out.
@@ -33,6 +37,14 @@ pub enum ReplayError {
         /// Why.
         source: serde_json::Error,
     },
+    /// It holds one that cannot be carried out.
+    #[error("the plan of {path} cannot be carried out: {source}")]
+    Unsound {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: PlanError,
+    },
     /// What happened cannot be told or stored.
     #[error("what happened cannot be stored: {0}")]
     Output(#[from] io::Error),
@@ -51,36 +63,44 @@ pub fn replay(
 ) -> Result<bool, ReplayError> {
     let plan = read(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let known = known(folder);
-    let is_twice = known.as_ref().is_some_and(|known| known.promise == "determinism");
-    let times = if is_twice { Times::Twice } else { Times::Once };
+    let known = finding::known(folder);
+    let times = known.as_ref().map_or(Times::Once, |known| Times::to_see(&known.promise));
     let report = attempt(simulate, &plan, times, true);
-    folder::write_traces(&report, &plan, folder)?;
-    let trace = folder.join(folder::TRACE);
+    store_traces(&report, &plan, folder)?;
     if is_traced {
         write!(out, "{}", report.trace)?;
     }
     writeln!(out, "{}", report.counts)?;
-    writeln!(out, "what happened: {}", trace.display())?;
-    match (&report.violation, known) {
-        (None, None) => writeln!(out, "no promise is broken")?,
-        (None, Some(known)) => writeln!(out, "no promise is broken any more; it was: {}", known.message)?,
-        (Some(violation), Some(known)) if known.promise != violation.promise => {
-            writeln!(out, "VIOLATION, another than before: {violation}\n  it was: {}", known.message)?;
-        }
-        (Some(violation), Some(_)) => writeln!(out, "VIOLATION, of the same promise: {violation}")?,
-        (Some(violation), None) => writeln!(out, "VIOLATION: {violation}")?,
-    }
+    writeln!(out, "look at it: {}", folder.join(finding::PAGE).display())?;
+    writeln!(out, "{}", verdict(report.violation.as_ref(), known))?;
     Ok(report.violation.is_none())
+}
+
+fn verdict(violation: Option<&Violation>, known: Option<Known>) -> String {
+    match (violation, known) {
+        (None, None) => "no promise is broken".to_owned(),
+        (None, Some(known)) => format!("no promise is broken any more; it was: {}", known.message),
+        (Some(violation), Some(known)) if known.promise != violation.promise => {
+            format!("VIOLATION, but of another promise than before: {violation}\n  it was: {}", known.message)
+        }
+        (Some(violation), Some(_)) => format!("VIOLATION of the same promise: {violation}"),
+        (Some(violation), None) => format!("VIOLATION: {violation}"),
+    }
+}
+
+fn store_traces(report: &Report, plan: &Plan, folder: &Path) -> io::Result<()> {
+    fs::write(folder.join(finding::PAGE), trace::html(plan, report))?;
+    fs::write(folder.join("trace.script"), trace::script(&report.trace))?;
+    let mut file = BufWriter::new(fs::File::create(folder.join("trace.txt"))?);
+    write!(file, "{}", report.trace)?;
+    file.flush()
 }
 
 fn read(path: &Path) -> Result<Plan, ReplayError> {
     let text = fs::read_to_string(path)
         .map_err(|source| ReplayError::Unreadable { path: path.to_owned(), source })?;
-    serde_json::from_str(&text).map_err(|source| ReplayError::NotAPlan { path: path.to_owned(), source })
-}
-
-/// What a plan broke when it was stored, if that is known.
-fn known(folder: &Path) -> Option<Known> {
-    serde_json::from_str(&fs::read_to_string(folder.join(folder::VIOLATION)).ok()?).ok()
+    let plan: Plan = serde_json::from_str(&text)
+        .map_err(|source| ReplayError::NotAPlan { path: path.to_owned(), source })?;
+    plan.validate().map_err(|source| ReplayError::Unsound { path: path.to_owned(), source })?;
+    Ok(plan)
 }

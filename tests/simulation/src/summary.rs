@@ -83,7 +83,7 @@ impl Summary {
     pub fn not_exercised(&self) -> Vec<String> {
         let enough = self.groups.iter().filter(|(_, group)| group.seeds >= SEEDS_ENOUGH);
         let missing = enough.flat_map(|(profile, group)| {
-            let missing = profile.expected().iter().filter(|what| group.counts.of(**what) == 0);
+            let missing = profile.expected().into_iter().filter(|what| group.counts.of(*what) == 0);
             let seeds = group.seeds;
             missing.map(move |what| format!("{profile} did not exercise in {seeds} seeds: {}", what.name()))
         });

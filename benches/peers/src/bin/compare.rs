@@ -1,48 +1,71 @@
-//! `cargo compare`: how much longer raft-rs takes for the same work.
-//!
-//! Both libraries are in this one process and take turns, so that whatever else the machine does falls on both.
+//! `cargo compare`: this library beside others, doing the same work.
 
 use std::{
-    error::Error,
+    fs::{self, File},
     io::{self, Write},
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
 
-use clap::Parser;
-use lockstep::Case;
-use peers::{Cluster, Library};
+use clap::{Parser, Subcommand};
+use peers::{
+    COMPARISONS, Entry, Failure, Omitted, Options, log_replication::Workload, machine, machine::Machine,
+    plot, report::Comparison,
+};
+use serde::Serialize;
 
-/// Compares the time that Quorate and raft-rs 0.7 take to commit the same entries.
+/// Compares Quorate with its peers: the same work, on the same machine, in the same minute.
 ///
-/// Three nodes in one thread, in memory: see benches/peers/README.md for what is measured and why it is fair.
+/// Prints a table for each comparison, and at the end a line for each ratio: how many times better Quorate is. Puts
+/// both into target/compare, for programs (JSON) and as a plot (SVG). See benches/peers/README.md for what is measured
+/// and why it is fair.
 #[derive(Parser)]
-#[command(name = "cargo compare")]
-struct Options {
-    /// Only the cases with all of these words, such as --only "batch=16 size=256".
-    #[arg(long, value_name = "WORDS")]
-    only: Option<String>,
+#[command(name = "cargo compare", after_help = comparisons())]
+struct Arguments {
+    /// Names of comparisons to run them alone; other words select the cases that have them all, such as
+    /// --only "log_replication batch=16 size=256".
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    only: String,
 
-    /// How many rounds; in each, each library does the work once.
+    /// How many rounds; in each, each side does the work once.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(5..))]
     rounds: u16,
 
-    /// How long one library works in a round, in milliseconds, about.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..))]
-    milliseconds: u16,
+    /// How long one side works in a round, in milliseconds, about; each comparison has its own default.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    milliseconds: Option<u16>,
+
+    /// Count instructions too (log_replication; needs valgrind).
+    #[arg(long)]
+    instructions: bool,
+
+    #[command(subcommand)]
+    part: Option<Part>,
 }
 
-/// What each round of one case took, in nanoseconds for each entry.
-#[derive(Default)]
-struct Rounds {
-    ours: Vec<f64>,
-    theirs: Vec<f64>,
-    ratios: Vec<f64>,
+/// What this program does when it runs itself.
+#[derive(Subcommand)]
+enum Part {
+    /// Does the work of one library, to be counted.
+    #[command(hide = true)]
+    Work(Workload),
+}
+
+/// What a file in `target/compare` says.
+#[derive(Serialize)]
+struct Record<'a> {
+    machine: &'a Machine,
+    comparison: &'a Comparison,
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    match compare(&options) {
+    let arguments = Arguments::parse();
+    let result = match &arguments.part {
+        None => run(&arguments),
+        Some(Part::Work(workload)) => workload.run(),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where even this cannot be said, the exit code says it.
@@ -52,89 +75,55 @@ fn main() -> ExitCode {
     }
 }
 
-fn compare(options: &Options) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let cases = selected(options.only.as_deref())?;
-    let mut out = io::stdout();
-    writeln!(out, "{} rounds; nanoseconds for each entry, median and range", options.rounds)?;
-    writeln!(out, "{:<24} {:>26} {:>26} {:>18}", "case", "quorate", "raft-rs", "ratio")?;
-    let mut results = Vec::new();
-    for case in cases {
-        let rounds = measure(case, options)?;
-        let columns = [&rounds.ours, &rounds.theirs].map(|times| summary(times, 0));
-        let ratio = summary(&rounds.ratios, 2);
-        writeln!(out, "{:<24} {:>26} {:>26} {ratio:>18}", case.to_string(), columns[0], columns[1])?;
-        results.push((case, median(&rounds.ratios)));
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let words = || arguments.only.split_whitespace();
+    let is_named = |entry: &Entry| words().any(|word| word == entry.name);
+    let is_name = |word: &str| COMPARISONS.iter().any(|entry| entry.name == word);
+    let any_named = COMPARISONS.iter().any(is_named);
+    let options = Options {
+        rounds: arguments.rounds.into(),
+        turn: arguments.milliseconds.map(|milliseconds| Duration::from_millis(milliseconds.into())),
+        instructions: arguments.instructions,
+        words: words().filter(|word| !is_name(word)).map(str::to_owned).collect(),
+        directory: machine::repository().join("target/compare"),
+    };
+    fs::create_dir_all(&options.directory)?;
+    let (machine, mut out) = (Machine::of_this_moment(), io::stdout());
+    machine.write(&mut out)?;
+    writeln!(out, "{} rounds", options.rounds)?;
+    let (mut comparisons, mut omitted) = (Vec::new(), Vec::new());
+    for entry in COMPARISONS.iter().filter(|entry| !any_named || is_named(entry)) {
+        match (entry.compare)(&options) {
+            Ok(comparison) => {
+                writeln!(out)?;
+                comparison.write_table(&mut out)?;
+                keep(&machine, &comparison, &options.directory)?;
+                comparisons.push(comparison);
+            }
+            Err(error) if !any_named && error.is::<Omitted>() => omitted.push((entry.name, error)),
+            Err(error) => return Err(format!("{}: {error}", entry.name).into()),
+        }
     }
     writeln!(out)?;
-    for (case, ratio) in results {
-        writeln!(out, "ratio log_replication {case}: {ratio:.2}")?;
+    for (name, reason) in &omitted {
+        writeln!(out, "left out {name}: {reason}")?;
     }
+    if comparisons.is_empty() {
+        return Err("nothing was compared; see above for why".into());
+    }
+    comparisons.iter().try_for_each(|comparison| comparison.write_ratios(&mut out))?;
     Ok(())
 }
 
-/// The cases whose names have all the words.
-fn selected(only: Option<&str>) -> Result<Vec<Case>, String> {
-    let words: Vec<_> = only.unwrap_or_default().split_whitespace().collect();
-    let is_selected = |case: &Case| {
-        let name = case.to_string();
-        words.iter().all(|word| name.split_whitespace().any(|part| part == *word))
-    };
-    let cases: Vec<_> = Case::ALL.into_iter().filter(is_selected).collect();
-    if cases.is_empty() {
-        let names: Vec<_> = Case::ALL.iter().map(|case| format!("  {case}")).collect();
-        return Err(format!("no case has all the words of {words:?}; there are:\n{}", names.join("\n")));
-    }
-    Ok(cases)
+/// Puts a comparison where programs and people find it again.
+fn keep(machine: &Machine, comparison: &Comparison, directory: &Path) -> Result<(), Failure> {
+    let file = File::create(directory.join(format!("{}.json", comparison.name)))?;
+    serde_json::to_writer_pretty(file, &Record { machine, comparison })?;
+    plot::draw(comparison, &directory.join(format!("{}.svg", comparison.name)))
 }
 
-fn measure(case: Case, options: &Options) -> Result<Rounds, Box<dyn Error + Send + Sync>> {
-    let mut ours = Cluster::new(Library::Quorate)?;
-    let mut theirs = Cluster::new(Library::RaftRs)?;
-    let target = Duration::from_millis(options.milliseconds.into());
-    // Also warms both up. Each does as many batches as fit the time, so both are measured equally long.
-    let batches = [batches_within(target, &mut ours, case)?, batches_within(target, &mut theirs, case)?];
-    let mut rounds = Rounds::default();
-    for _ in 0..options.rounds {
-        let time = nanoseconds_per_entry(&mut ours, case, batches[0])?;
-        let their_time = nanoseconds_per_entry(&mut theirs, case, batches[1])?;
-        rounds.ours.push(time);
-        rounds.theirs.push(their_time);
-        rounds.ratios.push(their_time / time);
-    }
-    Ok(rounds)
-}
-
-fn batches_within(
-    target: Duration,
-    cluster: &mut Cluster,
-    case: Case,
-) -> Result<usize, Box<dyn Error + Send + Sync>> {
-    let mut batches = 16;
-    while cluster.time(case, batches)? < target {
-        batches *= 2;
-    }
-    Ok(batches)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-fn nanoseconds_per_entry(
-    cluster: &mut Cluster,
-    case: Case,
-    batches: usize,
-) -> Result<f64, Box<dyn Error + Send + Sync>> {
-    let time = cluster.time(case, batches)?;
-    Ok(time.as_secs_f64() * 1e9 / (batches * case.batch) as f64)
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The median, and from where to where the values go.
-fn summary(values: &[f64], decimals: usize) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    format!("{:.decimals$} ({least:.decimals$}–{most:.decimals$})", median(values))
+fn comparisons() -> String {
+    let line = |entry: &Entry| format!("  {:<16} {}\n", entry.name, entry.about);
+    let lines: String = COMPARISONS.iter().map(line).collect();
+    format!("Comparisons:\n{lines}")
 }

@@ -1,52 +1,35 @@
-//! How much one library allocates for each entry; under a profiler, what it spends.
-//!
-//! Counting costs time, so this is a program of its own.
+//! Counts what one library asks of the allocator; prints one number. `cargo compare --only memory` runs it.
 
 use std::{
     alloc::System,
-    error::Error,
     io::{self, Write},
 };
 
 use clap::Parser;
-use lockstep::Case;
-use peers::{Cluster, Library};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use peers::{
+    Failure,
+    memory::{Count, Heap},
+};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Commits entries with one library, and says how often it allocated for each.
+/// Counts what one library asks of the allocator.
 #[derive(Parser)]
-struct Options {
-    /// Whose nodes do the work.
-    library: Library,
-
-    /// How many entries are proposed at a time.
-    #[arg(long, default_value_t = 16)]
-    batch: usize,
-
-    /// Bytes of each.
-    #[arg(long, default_value_t = 256)]
-    size: usize,
-
-    /// How many batches, after as many that are not counted.
-    #[arg(long, default_value_t = 64)]
-    batches: usize,
+struct Arguments {
+    #[command(flatten)]
+    count: Count,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
-fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let Options { library, batch, size, batches } = Options::parse();
-    let case = Case { batch, size };
-    let mut cluster = Cluster::new(library)?;
-    cluster.time(case, batches)?;
-    let region = Region::new(ALLOCATOR);
-    cluster.time(case, batches)?;
-    let spent = region.change();
-    let entries = (batches * batch) as f64;
-    let calls = (spent.allocations + spent.reallocations) as f64 / entries;
-    let bytes = spent.bytes_allocated as f64 / entries;
-    writeln!(io::stdout(), "{library:?} {case}: {calls:.3} allocations, {bytes:.0} bytes for each entry")?;
+fn main() -> Result<(), Failure> {
+    let counted = Arguments::parse().count.run(|| {
+        let so_far = ALLOCATOR.stats();
+        Heap {
+            calls: so_far.allocations + so_far.reallocations,
+            live_bytes: so_far.bytes_allocated - so_far.bytes_deallocated,
+        }
+    })?;
+    writeln!(io::stdout(), "{counted}")?;
     Ok(())
 }

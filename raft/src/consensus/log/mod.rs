@@ -302,7 +302,7 @@ impl Log {
         let first = self.writes.handed_out().next();
         if first <= self.last_index() {
             self.runs.close();
-            entries.extend(self.runs.between(first, self.last_index()));
+            entries.extend(self.runs.since(first));
         }
         let snapshot = self.snapshot.take();
         let number = self.writes.begin(self.last_index());
@@ -354,29 +354,27 @@ impl Log {
         max_bytes: usize,
         entries: &mut Vec<Entries>,
     ) -> Result<(), StorageError> {
-        let before = self.applying;
-        let mut bytes_left = max_bytes;
+        let (before, mut bytes) = (self.applying, 0_usize);
         while self.has_applicable() {
             let first = self.applying.next();
+            let bytes_left = max_bytes.saturating_sub(bytes);
             let run = if self.runs.holds(first) {
                 self.runs.run_at(first).slice(first, self.applicable())
             } else {
                 let last = self.applicable().min(self.runs.base().index);
                 self.read_storage(first, last, bytes_left).inspect_err(|_| self.applying = before)?
             };
-            let bytes = run.bytes();
             // Nearly always the whole run fits; a run that does not is cut, but never to nothing.
-            if bytes > bytes_left && !entries.is_empty() {
+            if run.bytes() > bytes_left && bytes > 0 {
                 break;
             }
             let run = run.prefix_of_bytes(bytes_left);
-            let Some(last) = run.last_id() else { break };
-            self.applying = last.index;
-            bytes_left = bytes_left.saturating_sub(bytes);
+            let Some(last) = run.last_index() else { break };
+            self.applying = last;
+            bytes += run.bytes();
             entries.push(run);
         }
-        if self.applying > before {
-            let bytes = entries.iter().map(|run| run.bytes()).sum();
+        if bytes > 0 {
             self.batches.push_back((self.applying, bytes));
             self.applying_bytes += bytes;
         }

@@ -13,6 +13,8 @@ impl ProgressSet {
     pub(in crate::consensus) fn new(followers: impl Iterator<Item = (NodeId, Progress)>) -> Self {
         let mut followers: Vec<_> = followers.collect();
         followers.sort_unstable_by_key(|(node, _)| *node);
+        // Members come and go rarely, leaders are idle often.
+        followers.shrink_to_fit();
         Self { followers }
     }
 

@@ -78,7 +78,7 @@ impl<W: Workload> World<W> {
             return Ok(());
         }
         let action = self.plan.actions[number].action.clone();
-        self.note(None, What::Action(format!("#{number} {action:?}")));
+        self.note(None, What::Action(format!("#{number} {action}")));
         if let Err(why) = self.carry_out(number, action) {
             self.note(None, What::Action(format!("#{number} is not done: {why}")));
         }

@@ -331,8 +331,7 @@ impl<W: Workload> World<W> {
             // It may not know that it was removed, and stand for election again and again.
             let mut chance = Random::new(self.plan.seed ^ gone.0, "operators");
             let afterlife = chance.duration(Duration::ZERO, AFTERLIFE);
-            let until = if self.nodes[at].is_lost { self.now } else { self.now + afterlife };
-            self.actions.operators.retiring.push((until, at));
+            self.actions.operators.retiring.push((self.now + afterlife, at));
         }
         let operators = &mut self.actions.operators;
         operators.is_begun = false;
@@ -340,13 +339,38 @@ impl<W: Workload> World<W> {
         self.retire_those_due();
     }
 
+    /// Shuts down those who had their time, and without whom the others get along.
     fn retire_those_due(&mut self) {
-        let now = self.now;
-        let (due, others) = std::mem::take(&mut self.actions.operators.retiring)
-            .into_iter()
-            .partition::<Vec<_>, _>(|(until, _)| *until <= now);
+        let all = std::mem::take(&mut self.actions.operators.retiring);
+        let (due, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(until, at)| *until <= self.now && self.is_dispensable(*at));
         self.actions.operators.retiring = others;
         due.into_iter().for_each(|(_, at)| self.retire(at));
+    }
+
+    /// Whether a node that was removed is not needed any more. Until a majority of the others knows that it was removed,
+    /// nobody may be able to lead without its vote.
+    fn is_dispensable(&self, at: usize) -> bool {
+        let id = self.nodes[at].id;
+        let is_gone = |membership: &Membership| !membership.contains(id);
+        self.nodes[at].is_lost
+            || self.membership().is_some_and(|all| is_gone(&all) && self.know(&all, None, is_gone))
+    }
+
+    /// Whether a majority of the voters runs and has a membership like this, one of them left aside.
+    pub(super) fn know(
+        &self,
+        membership: &Membership,
+        but: Option<NodeId>,
+        is_like_this: impl Fn(&Membership) -> bool,
+    ) -> bool {
+        let voters = &membership.voters.incoming;
+        let knows = |id: NodeId| {
+            let process = self.position(id).and_then(|at| self.nodes[at].process.as_ref());
+            process.is_some_and(|process| is_like_this(&process.driver.raw().status().membership))
+        };
+        let others = voters.voters().iter().filter(|voter| Some(**voter) != but);
+        others.filter(|voter| knows(**voter)).count() >= voters.size()
     }
 
     /// A node is shut down for good.

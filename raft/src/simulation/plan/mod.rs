@@ -8,6 +8,11 @@ mod drawing;
 mod durations;
 mod profile;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod times;
+mod validity;
+mod words;
 
 use std::time::Duration;
 
@@ -16,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use action::{Action, Direction, JointTransition, PowerLoss, Whom};
 pub use profile::{Profile, UnknownProfile};
 pub use settings::{ClientSettings, DiskSettings, NodeSettings, Weather};
+pub use validity::PlanError;
 
 use crate::consensus::{Membership, NodeId};
 

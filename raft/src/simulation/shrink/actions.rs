@@ -45,8 +45,8 @@ impl Search<'_> {
         for number in 0..self.plan.actions.len() {
             self.keeps(|plan| keep_power(&mut plan.actions[number].action));
             self.round(|plan| Some(&mut plan.actions[number].at));
-            for which in 0..durations(&mut self.plan.actions[number].action).len() {
-                self.round(|plan| durations(&mut plan.actions[number].action).into_iter().nth(which));
+            for which in 0..self.plan.actions[number].action.times().len() {
+                self.round(|plan| plan.actions[number].action.times().into_iter().nth(which));
             }
         }
         self.keeps(|plan| plan.actions.sort_by_key(|planned| planned.at));
@@ -72,36 +72,5 @@ impl Search<'_> {
 fn keep_power(action: &mut Action) {
     if let Action::Crash { power, .. } = action {
         *power = PowerLoss::None;
-    }
-}
-
-/// How long an action lasts, and whatever else of it is a time.
-fn durations(action: &mut Action) -> Vec<&mut Duration> {
-    match action {
-        Action::Isolate { lasts, .. }
-        | Action::Partition { lasts, .. }
-        | Action::Cut { lasts, .. }
-        | Action::Storm { lasts, .. }
-        | Action::Pause { lasts, .. }
-        | Action::StallDisk { lasts, .. }
-        | Action::FillDisk { lasts, .. }
-        | Action::ClockRate { lasts, .. }
-        | Action::ClockStop { lasts, .. } => vec![lasts],
-        Action::SlowDisk { sync, lasts, .. } => vec![sync, lasts],
-        Action::Swizzle { step, .. } => vec![step],
-        Action::Crash { down, .. }
-        | Action::CrashAll { down }
-        | Action::Wipe { down, .. }
-        | Action::FailSync { down, .. }
-        | Action::FlipBit { down, .. } => vec![down],
-        Action::ClockJump { by, .. } => vec![by],
-        Action::Transfer { .. }
-        | Action::Campaign { .. }
-        | Action::AddVoter { .. }
-        | Action::AddLearner { .. }
-        | Action::Remove { .. }
-        | Action::Replace { .. }
-        | Action::ChangeJointly { .. }
-        | Action::Upgrade { .. } => Vec::new(),
     }
 }

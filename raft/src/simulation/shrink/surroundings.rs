@@ -5,7 +5,6 @@ use crate::{
     consensus::{Config, NodeId},
     runtime::Options,
     simulation::plan::{NodeSettings, Plan, Weather},
-    storage::disk::DiskOptions,
 };
 
 impl Search<'_> {
@@ -48,7 +47,7 @@ impl Search<'_> {
 /// Sets one setting each to what it is by default.
 ///
 /// What decides how fast a cluster heals stays as it is: the cluster must have the time for it that the plan gives. And
-/// nothing is turned on that asks for something of the surroundings.
+/// nothing is turned on that asks for something of the surroundings. Segments stay small, since disks are in memory.
 const SETTINGS: &[fn(&mut NodeSettings)] = &[
     |nodes| nodes.lease_reads &= config().lease_reads,
     |nodes| nodes.pre_vote = config().pre_vote,
@@ -64,7 +63,6 @@ const SETTINGS: &[fn(&mut NodeSettings)] = &[
     |nodes| nodes.apply_in_line = Options::default().apply_in_line,
     |nodes| nodes.compact_after_bytes = Options::default().compact_after_bytes,
     |nodes| nodes.keep_entries = Options::default().keep_entries,
-    |nodes| nodes.segment_bytes = DiskOptions::default().segment_bytes,
     |nodes| nodes.incarnations = true,
 ];
 

@@ -14,6 +14,9 @@ const SECOND: Duration = Duration::from_secs(1);
 fn plan(actions: u64) -> Plan {
     let mut plan = Profile::Stormy.draw(1, Some(5));
     (plan.learners, plan.spares) = (1, 2);
+    (plan.clients.count, plan.clients.requests, plan.clients.lost) = (4, 1000, 10);
+    (plan.nodes.max_message_bytes, plan.nodes.keep_entries) = (4096, 10);
+    plan.network = Weather { lost: 10, doubled: 10, ..Weather::fair() };
     plan.storm = SECOND * 3600;
     let action = |number| match (Whom::Node(NodeId(1 + number % 5)), number % 7) {
         (whom, 6) => Action::Campaign { whom },

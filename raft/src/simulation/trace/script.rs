@@ -182,7 +182,7 @@ mod tests {
             (Some(one), role(RoleKind::Follower, None)),
             (Some(one), role(RoleKind::Candidate, None)),
             (Some(one), sent(1, two, "n1@1 → n2 VoteRequest last=0@0")),
-            (None, What::Action("#0 Isolate { whom: Leader }".to_owned())),
+            (None, What::Action("#0 leader cut off, for 1s".to_owned())),
             (Some(two), What::Ended { number: 1, fate: Fate::Arrived }),
             (Some(two), sent(2, one, "n2@1 → n1 VoteResponse granted=true")),
             (Some(one), What::Ended { number: 2, fate: Fate::Cut }),
@@ -203,7 +203,7 @@ campaign 1
 n1@1 is candidate, leader=nobody
 n1@1 → n2 VoteRequest last=0@0
 
-# 0.020000 s: #0 Isolate { whom: Leader }
+# 0.020000 s: #0 leader cut off, for 1s
 deliver 2 from=1 type=VoteRequest count=1
 ---
 n2@1 → n1 VoteResponse granted=true

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{Event, Order, Step, What, World};
@@ -18,6 +19,8 @@ use crate::{
 
 /// How many of a thousand requests go to any node, whoever leads.
 const ASTRAY: u32 = 100;
+/// Commands up to so many bytes are shown in traces, if they are text.
+const LEGIBLE: usize = 200;
 /// How long it takes at most that a request or its outcome goes between client and node.
 const WAY: Duration = Duration::from_micros(200);
 
@@ -35,6 +38,8 @@ struct Client {
     /// Counts its requests.
     number: u64,
     asked: Option<Asked>,
+    /// The last command that it proposed.
+    command: Option<Bytes>,
     /// Whom it takes for the leader.
     leader: Option<NodeId>,
     /// Something of its was applied or answered since the storm ended.
@@ -68,6 +73,7 @@ impl<W: Workload> Clients<W> {
             random: Random::new(seed.wrapping_add(number as u64), "clients"),
             number: 0,
             asked: None,
+            command: None,
             leader: None,
             is_served: false,
         };
@@ -146,6 +152,10 @@ impl<W: Workload> World<W> {
         let clients = &mut self.clients;
         let (order, consistency) = match request {
             Request::Command(command) => {
+                let before = clients.clients[client].command.replace(command.clone());
+                if before.as_ref() == Some(&command) {
+                    self.counts.count(Count::CommandsRepeated);
+                }
                 let completion = clients.completion(client, End::Command);
                 (Order::Propose(command, completion), None)
             }
@@ -159,7 +169,10 @@ impl<W: Workload> World<W> {
         let committed = self.observer.committed();
         state.asked = Some(Asked { node, began: self.now, consistency, committed });
         let number = state.number;
-        self.agenda.add(self.now + self.plan.clients.patience, Event::ClientPatience { client, number });
+        // In the calm everybody is to be served, however slow the network is for so impatient a client.
+        let least = if self.is_calm { self.plan.calm / 8 } else { Duration::ZERO };
+        let patience = self.plan.clients.patience.max(least);
+        self.agenda.add(self.now + patience, Event::ClientPatience { client, number });
         if self.trace.keeps_records() {
             let text = order.words();
             self.note(Some(node), What::Client { client, text });
@@ -182,7 +195,7 @@ impl<W: Workload> World<W> {
         for told in told {
             self.check_current(&told)?;
             let state = &mut self.clients.clients[told.client];
-            if !state.random.per_mille(self.plan.clients.lost) {
+            if self.is_calm || !state.random.per_mille(self.plan.clients.lost) {
                 let after = state.random.duration(Duration::ZERO, WAY);
                 self.agenda.add(self.now + after, Event::ClientTold(told));
             }
@@ -289,12 +302,20 @@ fn outcome_words<T>(what: &str, outcome: &Outcome<T>) -> String {
 impl<S: StateMachine> Order<S> {
     fn words(&self) -> String {
         match self {
-            Self::Propose(command, _) => format!("proposes {} bytes", command.len()),
+            Self::Propose(command, _) => format!("proposes {}", command_words(command)),
             Self::Query(_, consistency, _) => format!("asks, {consistency:?}"),
             Self::ChangeMembership(change, _) => format!("changes the membership: {change:?}"),
             Self::Operate(goal, _) => format!("wants {goal:?}"),
             Self::Transfer(to, _) => format!("wants {to} to lead"),
             Self::Campaign => "has it campaign".to_owned(),
         }
+    }
+}
+
+/// The command itself, if it can be read.
+fn command_words(command: &[u8]) -> String {
+    match std::str::from_utf8(command) {
+        Ok(text) if text.len() <= LEGIBLE && !text.contains(char::is_control) => text.to_owned(),
+        Ok(_) | Err(_) => format!("{} bytes", command.len()),
     }
 }

@@ -130,12 +130,11 @@ impl<W: Workload> World<W> {
             Err(reason) => return self.on_failed(at, &reason),
         };
         if has_changed {
-            let checked = self.clients.workload.check(process.applier.state_machine());
-            checked.map_err(|what| Broken::new("the workload's invariant", what).at(id))?;
             if let Some(index) = report.applied() {
                 self.observer.on_applied(id, index).map_err(|broken| broken.at(id))?;
                 self.trace.note(self.now, Some(id), What::Applied(index));
             }
+            self.check_state(at)?;
         }
         let Some(process) = &mut self.nodes[at].process else { return Ok(()) };
         if self.plan.nodes.apply_in_line {
@@ -146,6 +145,14 @@ impl<W: Workload> World<W> {
             self.wake_soon(at);
         }
         Ok(())
+    }
+
+    /// What the workload says of a node's state, which has changed.
+    pub(super) fn check_state(&self, at: usize) -> Step {
+        let node = &self.nodes[at];
+        let Some(process) = &node.process else { return Ok(()) };
+        let checked = self.clients.workload.check(process.applier.state_machine());
+        checked.map_err(|what| Broken::new("the workload's invariant", what).at(node.id))
     }
 
     pub(super) fn finish_snapshot(&mut self, at: usize, life: u32) -> Step {

@@ -53,9 +53,12 @@ impl<W: Workload> World<W> {
                     .on_started(id, &process.driver, &process.writer)
                     .map_err(|broken| broken.at(id))?;
                 self.nodes[at].process = Some(process);
+                if self.nodes[at].life > 1 {
+                    self.counts.count(Count::Restarts);
+                }
                 self.note(Some(id), What::Started);
                 self.wake(at, Duration::ZERO);
-                Ok(())
+                self.check_state(at)
             }
             Ok(None) => Ok(()),
             Err(broken) => Err(broken.at(id)),

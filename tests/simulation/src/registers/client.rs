@@ -92,8 +92,9 @@ impl Client {
 
     /// It makes a change.
     pub(super) fn make(&mut self, change: Change, now: Duration) -> Bytes {
-        // Without a session each command is of another author: none is tried twice.
-        let author = (self.number + 1) << 32 | self.sessions;
+        // Without a session, one that was given up may take effect after the next: each is of another author.
+        let life = if self.has_sessions { self.sessions } else { self.next };
+        let author = (self.number + 1) << 32 | life;
         let command = Command { author, number: self.next, change }.encode();
         let sequence = self.next;
         self.next += 1;

@@ -19,7 +19,7 @@ mod surroundings;
 use std::time::Duration;
 
 use super::{Plan, Profile};
-use crate::simulation::random::Random;
+use crate::simulation::{counts::Count, random::Random};
 
 use recipe::Recipe;
 
@@ -39,6 +39,11 @@ pub(super) fn draw(profile: Profile, seed: u64, voters: Option<u64>) -> Plan {
     plan.actions = schedule::draw(&plan, &recipe, &clocks, &mut random);
     plan.calm = healing::time(&plan);
     plan
+}
+
+/// What must have happened at least once over enough seeds of a profile.
+pub(super) fn expected(profile: Profile) -> Vec<Count> {
+    Recipe::of(profile).expected(profile)
 }
 
 /// A duration of 0.1 to 12.8 times `usual`; short ones are as likely as long ones.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::simulation::plan::Profile;
+use crate::simulation::{counts::Count, plan::Profile};
 
 /// A kind of action.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +58,8 @@ const PROCESSES: &[(Kind, u64)] = &[(Kind::Crash, 4), (Kind::Kill, 3), (Kind::Cr
 const DISKS: &[(Kind, u64)] =
     &[(Kind::SlowDisk, 2), (Kind::StallDisk, 2), (Kind::FillDisk, 2), (Kind::FailSync, 2)];
 const LOST_DISKS: &[(Kind, u64)] = &[(Kind::Wipe, 2), (Kind::FlipBit, 3)];
+/// What leases stand.
+const LEASE_CLOCKS: &[(Kind, u64)] = &[(Kind::ClockRate, 3), (Kind::ClockJump, 2)];
 const CLOCKS: &[(Kind, u64)] = &[(Kind::ClockRate, 3), (Kind::ClockJump, 2), (Kind::ClockStop, 1)];
 const LEADERSHIP: &[(Kind, u64)] = &[(Kind::Transfer, 3), (Kind::Campaign, 1)];
 const MEMBERS: &[(Kind, u64)] = &[
@@ -84,7 +86,7 @@ impl Recipe {
             Profile::Leases => (
                 seconds(20, 60),
                 (15, 60),
-                &[(CLOCKS, 3), (NETWORK, 2), (PROCESSES, 1), (&[(Kind::Pause, 4)], 2), (LEADERSHIP, 2)],
+                &[(LEASE_CLOCKS, 3), (NETWORK, 2), (PROCESSES, 1), (&[(Kind::Pause, 4)], 2), (LEADERSHIP, 2)],
             ),
             Profile::Membership => {
                 (seconds(30, 60), (10, 40), &[(MEMBERS, 4), (NETWORK, 1), (PROCESSES, 1), (LEADERSHIP, 1)])
@@ -131,5 +133,84 @@ impl Recipe {
             .iter()
             .flat_map(|(kinds, weight)| kinds.iter().map(move |(kind, own)| (*kind, own * weight)));
         Self { storm, actions, kinds: weighed.collect() }
+    }
+
+    /// What it draws must happen, and so must what it is drawn for.
+    pub(super) fn expected(&self, profile: Profile) -> Vec<Count> {
+        let drawn = self.kinds.iter().map(|(kind, _)| kind.count());
+        let mut all: Vec<_> = drawn.chain(effects(profile).iter().copied()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+/// What the actions of a profile, and its settings, are to bring about.
+const fn effects(profile: Profile) -> &'static [Count] {
+    use Count::{
+        CommandsRefused, CommandsUnknown, ConfChanges, FaultLogRefused, FaultTornWrite, JointConfigurations,
+        Leaders, MessagesCorrupted, MessagesCut, MessagesDoubled, MessagesLost, MessagesOvertaken,
+        NodesReplaced, ReadsLease, SnapshotsInstalled, SnapshotsMade,
+    };
+    match profile {
+        Profile::Calm | Profile::Clocks => &[Leaders],
+        Profile::Stormy => &[MessagesLost, MessagesCut, CommandsUnknown, CommandsRefused, SnapshotsMade],
+        Profile::Network => {
+            &[MessagesLost, MessagesDoubled, MessagesOvertaken, MessagesCorrupted, MessagesCut]
+        }
+        Profile::Disk => &[FaultTornWrite, FaultLogRefused, NodesReplaced],
+        Profile::Leases => &[ReadsLease],
+        Profile::Membership => &[ConfChanges, JointConfigurations, NodesReplaced],
+        Profile::Snapshots => &[SnapshotsMade, SnapshotsInstalled],
+        Profile::Sessions => &[CommandsUnknown, CommandsRefused],
+        Profile::Upgrades => &[Leaders],
+        Profile::Everything => &[
+            MessagesLost,
+            MessagesDoubled,
+            MessagesOvertaken,
+            MessagesCorrupted,
+            MessagesCut,
+            CommandsUnknown,
+            CommandsRefused,
+            FaultTornWrite,
+            FaultLogRefused,
+            SnapshotsMade,
+            SnapshotsInstalled,
+            ConfChanges,
+            JointConfigurations,
+            NodesReplaced,
+        ],
+    }
+}
+
+impl Kind {
+    /// What shows that actions of this kind happen.
+    const fn count(self) -> Count {
+        match self {
+            Self::Isolate => Count::FaultIsolation,
+            Self::OneWay | Self::Cut => Count::FaultOneWay,
+            Self::Partition => Count::FaultPartition,
+            Self::Swizzle => Count::FaultSwizzle,
+            Self::Storm => Count::FaultStorm,
+            Self::Crash => Count::FaultCrash,
+            Self::Kill => Count::FaultKill,
+            Self::CrashAll => Count::FaultCrashAll,
+            Self::Pause => Count::FaultPause,
+            Self::Wipe => Count::FaultWipe,
+            Self::SlowDisk => Count::FaultSlowDisk,
+            Self::StallDisk => Count::FaultStallDisk,
+            Self::FillDisk => Count::FaultFullDisk,
+            Self::FailSync => Count::FaultSync,
+            Self::FlipBit => Count::FaultBitFlip,
+            Self::ClockRate => Count::FaultClockRate,
+            Self::ClockJump => Count::FaultClockJump,
+            Self::ClockStop => Count::FaultClockStop,
+            Self::Transfer => Count::Transfers,
+            Self::Upgrade => Count::Upgrades,
+            Self::Replace => Count::NodesReplaced,
+            Self::ChangeJointly => Count::JointConfigurations,
+            Self::AddVoter | Self::AddLearner | Self::Remove => Count::ConfChanges,
+            Self::Campaign => Count::Elections,
+        }
     }
 }

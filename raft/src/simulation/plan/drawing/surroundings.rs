@@ -13,8 +13,8 @@ pub(super) fn draw(profile: Profile, seed: u64, random: &mut Random, voters: u64
     let disks = draw_disks(random);
     let mut nodes = draw_nodes(random, voters);
     adjust(&mut nodes, profile, random);
-    outlast(&mut nodes, &network, &disks);
-    let clients = draw_clients(profile, random);
+    let mut clients = draw_clients(profile, random);
+    outlast(&mut nodes, &mut clients, network.delay_max * 2 + disks.sync_max * 2);
     let has_members = matches!(profile, Profile::Membership | Profile::Everything | Profile::Snapshots);
     let (learners, spares) = if has_members { (random.below(2), random.below(3)) } else { (0, 0) };
     Plan {
@@ -105,12 +105,14 @@ fn adjust(nodes: &mut NodeSettings, profile: Profile, random: &mut Random) {
     }
 }
 
-/// An election timeout is well above what messages and disks take, as it must be.
-fn outlast(nodes: &mut NodeSettings, network: &Weather, disks: &DiskSettings) {
-    let exchange = network.delay_max * 2 + disks.sync_max * 2;
-    let ticks = (exchange * 4).as_micros() / nodes.tick.as_micros();
-    let least = u32::try_from(ticks).unwrap_or_default() + nodes.heartbeat_ticks * 2 + 1;
-    nodes.election_ticks = nodes.election_ticks.max(least);
+/// Timeouts are well above what messages and disks take, as they must be.
+fn outlast(nodes: &mut NodeSettings, clients: &mut ClientSettings, exchange: Duration) {
+    let ticks = |time: Duration| u32::try_from(time.as_micros() / nodes.tick.as_micros()).unwrap_or(u32::MAX);
+    let heartbeat_ticks = nodes.heartbeat_ticks.max(ticks(exchange / 4));
+    let election_ticks = nodes.election_ticks.max(ticks(exchange * 4) + heartbeat_ticks * 2 + 1);
+    (nodes.heartbeat_ticks, nodes.election_ticks) = (heartbeat_ticks, election_ticks);
+    // A command or a read may be passed on to the leader, wait for a batch before it, and then go to a majority.
+    clients.patience = clients.patience.max(exchange * 4);
 }
 
 fn draw_clients(profile: Profile, random: &mut Random) -> ClientSettings {

@@ -72,7 +72,7 @@ pub(super) fn of<'a>(plan: &'a Plan, report: &'a Report) -> Story<'a> {
         nodes,
         clients: plan.clients.count,
         violation: report.violation.as_ref().map(broken),
-        actions: plan.actions.iter().map(|at| (micros(at.at), format!("{:?}", at.action))).collect(),
+        actions: plan.actions.iter().map(|at| (micros(at.at), at.action.to_string())).collect(),
         counts: counts.filter(|(_, count)| *count > 0).collect(),
         records: records.iter().map(row).collect(),
     }

@@ -2,9 +2,11 @@
 
 const HEAD = 34;
 const TIMES = 78;
-const FAULTS = 176;
+const FAULTS = 140;
 const CLIENT = 13;
 const COLUMN_MIN = 96;
+/** How many messages are drawn at once, about. */
+const MESSAGES_MOST = 6000;
 const FONT = "11px system-ui, 'DejaVu Sans', sans-serif";
 const ROLES = { leader: "leader", candidate: "candidate", "pre-candidate": "pre-candidate", follower: "follower" };
 const OUTCOMES = { done: "leader", refused: "follower", unknown: "bad", "under way": "paused" };
@@ -50,7 +52,7 @@ class Diagram {
     canvas.width = Math.round(this.width * ratio);
     canvas.height = Math.round(this.height * ratio);
     this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const clients = layout.kinds.has("client") ? layout.story.clients * CLIENT + 16 : 0;
+    const clients = layout.kinds.has("client") ? Math.max(62, layout.story.clients * CLIENT + 16) : 0;
     this.left = TIMES + (layout.kinds.has("fault") ? FAULTS : 0);
     this.right = this.width - clients;
     const column = Math.max(COLUMN_MIN, (this.right - this.left) / Math.max(1, layout.columns.length));
@@ -76,9 +78,9 @@ class Diagram {
     this.drawSelection();
     this.drawFaults(first, last);
     this.drawTimes(first, last);
-    this.drawLifelines(first, last);
     if (layout.kinds.has("client")) this.drawRequests(first, last);
     this.drawMessages(first, last);
+    this.drawLifelines(first, last);
     this.drawMarks(first, last);
     this.drawHead();
   }
@@ -149,8 +151,9 @@ class Diagram {
       }
       this.targets.push({ record: fault.from, x1: x, y1: top, x2: x + FAULTS / 2, y2: top });
       const start = TIMES + 10 + (layout.story.faultLanes - 1) * 7;
-      this.label(fault.text, start, Math.max(top, HEAD + 8) + 1, colors["fault-edge"], "left", true,
-        TIMES + FAULTS - start);
+      wrap(pen, fault.text, TIMES + FAULTS - start).forEach((line, number) => {
+        this.label(line, start, Math.max(top + 2, HEAD + 8) + number * 13, colors["fault-edge"], "left", true);
+      });
     }
   }
 
@@ -217,9 +220,13 @@ class Diagram {
   drawMessages(first, last) {
     const { layout, view } = this;
     const chosen = layout.story.records[view.selected]?.message;
-    const isDense = view.scale * (layout.isTrueToTime ? 2000 : 1) < 1.5;
+    const isDense = (last - first) / this.height > 0.7;
+    // Where more lie on one another than can be told apart, some stand for all; those that are lost are all there.
+    const every = Math.ceil((last - first) / MESSAGES_MOST);
     for (const message of layout.messagesBetween(first, last)) {
-      this.drawMessage(message, message === chosen || message === view.hovered, isDense);
+      const isChosen = message === chosen || message === view.hovered;
+      const isDrawn = isChosen || message.number % every === 0 || message.fate !== ARRIVED;
+      if (isDrawn) this.drawMessage(message, isChosen, isDense);
     }
   }
 
@@ -231,16 +238,18 @@ class Diagram {
     const arrives = message.fate === ARRIVED;
     if (!arrives) [x2, y2] = [(x1 + x2) / 2, (y1 + y2) / 2];
     const color = colors[message.kind];
-    this.line(x1, y1, x2, y2, color, isChosen ? 3 : isDense ? 0.5 : 1.3, arrives ? [] : [4, 3]);
+    this.pen.globalAlpha = isDense && !isChosen ? 0.35 : 1;
+    this.line(x1, y1, x2, y2, color, isChosen ? 3 : isDense ? 0.7 : 1.3, arrives ? [] : [4, 3]);
+    this.pen.globalAlpha = 1;
     this.targets.push({ record: message.sent, message, x1, y1, x2, y2 });
     if (isDense && !isChosen) return;
     if (arrives) this.arrowHead(x1, y1, x2, y2, color);
-    else this.cross(x2, y2, message.fate === "under way" ? colors.muted : colors.bad);
+    else if (message.ended !== null) this.cross(x2, y2, colors.bad);
     if (this.view.scale >= 13 && !this.layout.isTrueToTime) {
+      // In the row where it is sent, beside the sender's line: there nothing else is written.
       const words = message.text.split(" ").slice(3).join(" ");
-      const share = 0.3;
-      this.label(words, x1 + (x2 - x1) * share, y1 + (y2 - y1) * share, color, "center", isChosen,
-        Math.abs(x2 - x1) * (arrives ? 0.6 : 1));
+      const isRightward = x2 > x1;
+      this.label(words, x1 + (isRightward ? 9 : -9), y1 - 7, color, isRightward ? "left" : "right", isChosen, this.column - 22);
     }
   }
 
@@ -285,13 +294,13 @@ class Diagram {
       case "role": {
         const color = colors[ROLES[record.role]];
         dot(color, 5);
-        this.label(`${record.role}, term ${record.term}`, x + 9, y, color, "left", true, this.column / 2);
+        this.label(`${record.role}, term ${record.term}`, x + 9, y, color, "left", true, this.column - 22);
         break;
       }
       case "committed": case "applied": case "durable":
         this.line(x - 6, y, x, y, colors.log, 1.5);
         this.targets.push({ record: record.order, x1: x - 6, y1: y, x2: x, y2: y });
-        if (record.what === "committed" || view.scale >= 13) {
+        if (view.scale >= 13 || (record.what === "committed" && view.scale >= 1.5)) {
           this.label(`${record.what} ${record.index}`, x - 9, y, colors.log, "right", false, this.column / 2);
         }
         break;
@@ -306,7 +315,7 @@ class Diagram {
       case "stopped":
         this.cross(x, y, colors.bad);
         this.targets.push({ record: record.order, x1: x, y1: y, x2: x, y2: y });
-        this.label(record.text, x + 9, y, colors.bad, "left", true, this.column / 2);
+        this.label(record.text, x + 9, y, colors.bad, "left", true, this.column - 22);
         break;
       case "paused":
         dot(colors.paused, 4);
@@ -350,8 +359,9 @@ class Diagram {
       const part = layout.story.lifelines.get(node).find(({ from, to }) => from <= top && top < to);
       const x = this.xOf(node);
       const state = !part || part.isDown ? "down" : `${part.role}, term ${part.term}`;
-      const width = write(`n${node}`, x - 6, "right", true, colors.text);
-      if (this.column > width + 90) write(state, x + 2, "left", false, colors[ROLES[part?.role]] ?? colors.muted);
+      const width = write(`n${node}`, x - 5, "right", true, colors.text);
+      const color = part && !part.isDown ? colors[ROLES[part.role]] : colors.muted;
+      if (this.column > width + 110) write(state, x + 2, "left", false, color);
     }
     if (layout.kinds.has("client") && this.right < this.width) {
       write("clients", this.right + 6, "left", false, colors.muted);
@@ -370,82 +380,4 @@ class Diagram {
     }
     return best;
   }
-}
-
-/** The whole, small: where one is, and where to go. */
-class Overview {
-  constructor(canvas, diagram) {
-    Object.assign(this, { canvas, diagram, pen: canvas.getContext("2d") });
-  }
-
-  draw() {
-    const { canvas, pen, diagram } = this;
-    const { layout, view, colors } = diagram;
-    const ratio = window.devicePixelRatio || 1;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const whole = layout.end + (layout.isTrueToTime ? 0 : 1) || 1;
-    const y = (place) => (place / whole) * height;
-    const yOf = (order) => y(layout.places[Math.min(order, layout.places.length - 1)] ?? 0);
-    const bar = (x, wide, from, to, color) => {
-      pen.fillStyle = color;
-      pen.fillRect(x, yOf(from), wide, Math.max(1, yOf(to) - yOf(from)));
-    };
-    if (layout.kinds.has("fault")) {
-      for (const { from, to, lane } of layout.story.faults) bar(2 + lane * 3, 2, from, to, colors["fault-edge"]);
-    }
-    const column = (width - 18) / Math.max(1, layout.columns.length);
-    layout.columns.forEach((node, place) => {
-      for (const { from, to, isDown, role } of layout.story.lifelines.get(node)) {
-        if (!isDown) bar(16 + column * (place + 0.25), column / 2, from, to, colors[ROLES[role]] ?? colors.follower);
-      }
-    });
-    for (const order of view.matches.slice(0, 2000)) bar(0, width, order, order, colors.paused);
-    for (const record of layout.story.records.slice(-50)) {
-      if (record.kind === "violation") {
-        pen.fillStyle = colors.bad;
-        pen.fillRect(0, Math.min(height - 3, yOf(record.order) - 1), width, 3);
-      }
-    }
-    pen.strokeStyle = colors.accent;
-    pen.lineWidth = 2;
-    pen.strokeRect(1, y(view.top), width - 2, Math.max(4, y(diagram.span)));
-  }
-
-  /** The place that a height stands for. */
-  placeAt(y) {
-    const { layout } = this.diagram;
-    return (y / this.canvas.clientHeight) * (layout.end || 1);
-  }
-}
-
-/** As much of a text as fits. */
-function fit(pen, text, width) {
-  if (pen.measureText(text).width <= width) return text;
-  let [low, high] = [0, text.length];
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (pen.measureText(`${text.slice(0, middle)}…`).width <= width) low = middle;
-    else high = middle - 1;
-  }
-  return low < 3 ? "" : `${text.slice(0, low)}…`;
-}
-
-function distanceTo({ x1, y1, x2, y2 }, x, y) {
-  const length = (x2 - x1) ** 2 + (y2 - y1) ** 2;
-  const along = length === 0 ? 0 : Math.max(0, Math.min(1, ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length));
-  return Math.hypot(x - x1 - along * (x2 - x1), y - y1 - along * (y2 - y1));
-}
-
-/** Where in a sorted array those begin that are no less. */
-function lowerBound(sorted, least) {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle] < least) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

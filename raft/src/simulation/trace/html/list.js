@@ -17,7 +17,13 @@ class List {
   }
 
   set top(row) {
+    this.measure();
     this.element.scrollTop = Math.max(0, row * ROW);
+  }
+
+  /** Makes it so high that the last row can come to the top. */
+  measure() {
+    this.space.style.height = `${this.layout.shown.length * ROW + this.element.clientHeight - ROW}px`;
   }
 
   get count() {
@@ -26,8 +32,7 @@ class List {
 
   draw() {
     const { layout, element } = this;
-    // So much that the last row can come to the top.
-    this.space.style.height = `${layout.shown.length * ROW + element.clientHeight - ROW}px`;
+    this.measure();
     const first = Math.floor(this.top);
     const orders = layout.shown.slice(first, first + this.count);
     this.rows.replaceChildren(...orders.map((order) => this.row(layout.story.records[order])));

@@ -57,20 +57,20 @@ list.element.addEventListener("scroll", () => {
   draw();
 });
 
-/** Brings a record into sight, if it is not. */
-function reveal(order) {
+/** Brings a record into sight, if it is not: so far down, as a part of what can be seen. */
+function reveal(order, part = 0.4) {
   const seen = Math.min(diagram.span, layout.isTrueToTime ? Infinity : list.element.clientHeight / ROW);
   const depth = layout.places[order] - view.top;
   const isInList = Math.abs(layout.rows[order] - list.top - list.count / 2) < list.count / 2 - 2;
-  if (depth < seen * 0.06 || depth > seen * 0.9 || !isInList) moveTo(layout.places[order] - seen * 0.4);
+  if (depth < seen * 0.06 || depth > seen * 0.9 || !isInList) moveTo(layout.places[order] - seen * part);
 }
 
-function select(order) {
+function select(order, part) {
   if (order === null || !story.records[order]) return;
   view.selected = order;
   history.replaceState(null, "", `#${order}`);
   showRecord(order);
-  reveal(order);
+  reveal(order, part);
   draw();
 }
 
@@ -184,7 +184,7 @@ function stateTable(order) {
 
 function showWhole() {
   view.selected = null;
-  const actions = story.actions.map(([at, text]) => node("li", `${seconds(at)} s: ${shortened(text)}`));
+  const actions = story.actions.map(([at, text]) => node("li", `${seconds(at)} s: ${text}`));
   const table = node("table", ...story.counts.map(([name, count]) => node("tr", node("td", `${count}`), node("td", name))));
   const keys = [["↑ ↓", "the record before, the next"], ["/", "search"], ["n N", "the next match, the one before"],
     ["+ −", "larger, smaller (or Ctrl and the wheel)"], ["t", "by steps, or true to time"], ["v", "to the violation"],
@@ -200,7 +200,8 @@ function showWhole() {
 
 function toViolation() {
   const last = story.records.findLast(({ kind }) => kind === "violation");
-  if (last) select(last.order);
+  // With all that led to it.
+  if (last) select(last.order, 0.8);
 }
 
 // Buttons.

@@ -7,7 +7,8 @@
 //! | `page.html`, `style.css` | what stands where, and how it looks, by day and by night |
 //! | `story.js` | the records as messages, lifelines and spans |
 //! | `layout.js` | what is shown, and where |
-//! | `diagram.js` | draws what can be seen of it |
+//! | `diagram.js`, `overview.js` | draw what can be seen of it, and the whole, small |
+//! | `figures.js` | what fits, what is near, what comes first |
 //! | `list.js` | the records in words, beside it |
 //! | `main.js` | mouse, keys, search |
 
@@ -17,11 +18,13 @@ use super::super::{plan::Plan, simulation::Report};
 
 const PAGE: &str = include_str!("page.html");
 /// What stands in the page, and what takes its place.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 8] = [
     ("/* style.css */", include_str!("style.css")),
     ("/* story.js */", include_str!("story.js")),
     ("/* layout.js */", include_str!("layout.js")),
+    ("/* figures.js */", include_str!("figures.js")),
     ("/* diagram.js */", include_str!("diagram.js")),
+    ("/* overview.js */", include_str!("overview.js")),
     ("/* list.js */", include_str!("list.js")),
     ("/* main.js */", include_str!("main.js")),
 ];

@@ -130,10 +130,10 @@ function tellFaults(story) {
         fault.steps.push(record.order);
         if (words.startsWith("is not done")) fault.text += ` (${words.slice(3)})`;
       } else {
-        const lasts = /\blasts\b|swizzle/i.test(words);
+        const lasts = / for [\d.]+/.test(words);
         const free = lanes.findIndex((taken) => !taken);
         const lane = !lasts ? 0 : free < 0 ? lanes.length : free;
-        const begun = { number, text: shortened(words), from: record.order, to: null, lasts, lane, steps: [] };
+        const begun = { number, text: words, from: record.order, to: null, lasts, lane, steps: [] };
         story.faults.push(begun);
         if (number !== null) open.set(number, begun);
         if (lasts) lanes[lane] = begun;
@@ -173,12 +173,6 @@ function tellRequests(story) {
   };
 }
 
-/** Without braces and the names of fields. */
-function shortened(words) {
-  return words.replace(/NodeId\((\d+)\)/g, "n$1").replace(/Node\((n\d+)\)/g, "$1")
-    .replace(/\b[a-z_]+: /g, "").replace(/[{}]/g, "").replace(/\s+/g, " ").trim();
-}
-
 /** A record in words. */
 function lineOf(record) {
   const { what, message } = record;
@@ -192,7 +186,7 @@ function lineOf(record) {
     case "stopped": return `stopped: ${record.text}`;
     case "paused": return record.on ? "stands still" : "goes on";
     case "client": return `client ${record.client} ${record.text}`;
-    case "action": return shortened(record.text);
+    case "action": return record.text;
     case "violation": return record.text;
     default: return `${what} ${record.index}`;
   }

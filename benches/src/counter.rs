@@ -7,7 +7,7 @@ use quorate::{LogIndex, RestoreError, SnapshotWriter, StateMachine};
 
 /// Counts commands.
 #[derive(Default)]
-pub(crate) struct Counter(u64);
+pub struct Counter(u64);
 
 impl StateMachine for Counter {
     type Response = u64;

@@ -1,6 +1,6 @@
 //! The crate `raft`, known as raft-rs, driven as its own examples do.
 
-use lockstep::{Applied, Failure, Lockstep, MAX_INFLIGHT_MESSAGES, MAX_MESSAGE_BYTES, NODES, position_of};
+use quorate_benches::lockstep::{Applied, Lockstep, MAX_INFLIGHT_MESSAGES, MAX_MESSAGE_BYTES, position_of};
 use raft::{
     Config, RawNode, StateRole,
     eraftpb::{ConfState, Entry, EntryType, Message},
@@ -8,9 +8,11 @@ use raft::{
 };
 use slog::{Discard, Logger, o};
 
-/// Three nodes of raft-rs; the first one leads.
+use crate::Failure;
+
+/// Nodes of raft-rs; the first one leads.
 pub(crate) struct Cluster {
-    nodes: [Node; NODES],
+    nodes: Vec<Node>,
     network: Vec<Message>,
 }
 
@@ -22,13 +24,14 @@ struct Node {
 }
 
 impl Cluster {
-    /// A cluster that has elected its leader.
+    /// A cluster of so many nodes that has elected its leader.
     ///
     /// # Errors
     /// If it could not.
-    pub(crate) fn new() -> Result<Self, Failure> {
-        let nodes = [Node::new(1)?, Node::new(2)?, Node::new(3)?];
-        let mut cluster = Self { nodes, network: Vec::new() };
+    pub(crate) fn new(nodes: usize) -> Result<Self, Failure> {
+        let ids: Vec<_> = (1..).take(nodes).collect();
+        let nodes: Result<_, Failure> = ids.iter().map(|id| Node::new(*id, &ids)).collect();
+        let mut cluster = Self { nodes: nodes?, network: Vec::new() };
         cluster.nodes[0].raw.campaign()?;
         cluster.settle()?;
         if cluster.nodes[0].raw.raft.state != StateRole::Leader {
@@ -59,8 +62,8 @@ impl Cluster {
 }
 
 impl Node {
-    fn new(id: u64) -> Result<Self, Failure> {
-        let storage = MemStorage::new_with_conf_state(ConfState::from((vec![1, 2, 3], vec![])));
+    fn new(id: u64, voters: &[u64]) -> Result<Self, Failure> {
+        let storage = MemStorage::new_with_conf_state(ConfState::from((voters.to_vec(), vec![])));
         let config = Config {
             id,
             max_size_per_msg: MAX_MESSAGE_BYTES as u64,
@@ -117,15 +120,20 @@ impl Lockstep for Cluster {
         self.settle()
     }
 
-    fn compact(&mut self) -> Result<(), Failure> {
+    fn compact(&mut self, keep: u64) -> Result<(), Failure> {
         for node in &self.nodes {
-            // Keeps the last one, whose term the next append names.
-            node.storage.wl().compact(node.last_applied)?;
+            // Keeps the last one in any case, whose term the next append names.
+            node.storage.wl().compact(node.last_applied.saturating_sub(keep))?;
         }
         Ok(())
     }
 
-    fn applied(&self) -> [Applied; NODES] {
-        self.nodes.each_ref().map(|node| node.applied)
+    fn keep_only(&mut self, position: usize) {
+        self.nodes = self.nodes.drain(..).skip(position).take(1).collect();
+        self.network = Vec::new();
+    }
+
+    fn applied(&self) -> Vec<Applied> {
+        self.nodes.iter().map(|node| node.applied).collect()
     }
 }
