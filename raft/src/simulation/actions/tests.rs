@@ -85,44 +85,6 @@ fn a_node_that_is_cut_off_in_one_direction_is_heard_or_hears() {
 }
 
 #[test]
-<<<<<<< HEAD
-fn hunt() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let only = std::env::var("PROFILE").ok();
-    let (from, count) = (number("FROM").unwrap_or(1), number("SEEDS").unwrap_or(20));
-    let trace = std::env::var("TRACE").is_ok();
-    for profile in
-        Profile::ALL.iter().filter(|profile| only.as_deref().is_none_or(|name| name == profile.name()))
-    {
-        let (mut counts, mut simulated, began) =
-            (Counts::default(), std::time::Duration::ZERO, std::time::Instant::now());
-        let mut bad = 0;
-        let mut longest = (std::time::Duration::ZERO, 0);
-        for seed in from..from + count {
-            let plan = profile.draw(seed, number("VOTERS"));
-            let (storm, calm) = (plan.storm, plan.calm);
-            if trace {
-                println!("{plan:#?}");
-            }
-            let report = std::panic::catch_unwind(|| run(plan, Adding::default(), trace));
-            let report = match report {
-                Ok(report) => report,
-                Err(_) => {
-                    println!("{profile} {seed}: PANIC");
-                    bad += 1;
-                    continue;
-                }
-            };
-            if trace {
-                print!("{}", report.trace);
-            }
-            if let Some(violation) = &report.violation {
-                println!("{profile} {seed}: {violation} (calm {calm:?})");
-                bad += 1;
-            } else {
-                longest = longest.max((report.simulated.saturating_sub(storm), seed));
-            }
-=======
 fn all_that_is_on_ends_with_the_storm() {
     let whom = node(1);
     let faults = [
@@ -249,21 +211,11 @@ fn each_profile_exercises_what_it_is_for() {
         for seed in 1..=SEEDS {
             let report = run(profile.draw(seed, None), Adding, false);
             assert_eq!(report.violation, None, "{profile}, seed {seed}");
->>>>>>> main
             counts += &report.counts;
             if profile.expected().iter().all(|count| counts.of(*count) > 0) {
                 break;
             }
         }
-<<<<<<< HEAD
-        let missing: Vec<_> = profile.expected().iter().filter(|count| counts.of(**count) == 0).collect();
-        let speed = simulated.as_secs_f64() / began.elapsed().as_secs_f64();
-        println!(
-            "== {profile}: {bad} bad of {count}, {speed:.0} x real time, missing {missing:?}, healed after {longest:?}"
-        );
-        if std::env::var("COUNTS").is_ok() {
-            println!("{counts}");
-=======
         let missing: Vec<_> = profile.expected().into_iter().filter(|count| counts.of(*count) == 0).collect();
         assert!(missing.is_empty(), "{profile} has not done in {SEEDS} seeds: {missing:?}");
     }
@@ -275,7 +227,6 @@ fn each_profile_is_the_same_again() {
         for seed in 1..=3 {
             let [first, again] = [(); 2].map(|()| run(profile.draw(seed, None), Adding, false).trace.hash());
             assert_eq!(first, again, "{profile}, seed {seed}");
->>>>>>> main
         }
     }
 }
