@@ -39,14 +39,13 @@ impl Failure {
         let shrunk = shrink(original.clone(), violation, RUNS, |plan| {
             if Instant::now() < until { run(plan, false).violation } else { None }
         });
-        let report = run(&shrunk.plan, true);
-        let violation = match &report.violation {
-            Some(violation) => violation.clone(),
-            None => {
-                let message = format!("once the plan went well, and once not: {}", shrunk.violation);
-                Violation { promise: Violation::DETERMINISM, message, ..shrunk.violation }
-            }
-        };
+        let mut report = run(&shrunk.plan, true);
+        let once = shrunk.violation;
+        let violation = report.violation.get_or_insert_with(|| {
+            let message = format!("once the plan went well, and once not: {once}");
+            Violation { promise: Violation::DETERMINISM, message, ..once }
+        });
+        let violation = violation.clone();
         let (plan, runs) = (shrunk.plan, shrunk.runs);
         Self { violation, original, plan, runs, report, directory: None }
     }

@@ -83,6 +83,7 @@ mod panics;
 pub mod plan;
 mod random;
 mod shrink;
+#[expect(clippy::module_inception, reason = "it holds what users call a simulation")]
 mod simulation;
 #[cfg(test)]
 mod tests;

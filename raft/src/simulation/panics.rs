@@ -23,7 +23,7 @@ pub(super) fn listen<T>(run: impl FnOnce() -> T) -> (Result<T, String>, Option<S
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if !hear(info) {
-                usual(info)
+                usual(info);
             }
         }));
     });

@@ -108,6 +108,7 @@ impl Simulation {
     ///
     /// # Errors
     /// [`Failure`] if a promise is broken: one of Raft's, or one of the workload's.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever runs it once need not borrow")]
     pub fn try_run<W: Workload + Clone>(&self, workload: W) -> Result<Report, Box<Failure>> {
         self.try_run_with(&|| workload.clone())
     }
@@ -178,6 +179,7 @@ impl Simulation {
 
 /// Fails a test.
 #[track_caller]
+#[expect(clippy::panic, reason = "a test fails by panicking")]
 fn fail(message: &str) -> ! {
     panic_any(message.to_owned())
 }
@@ -224,6 +226,11 @@ fn with_words(violation: Violation, heard: Option<String>) -> Violation {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+
     use bytes::Bytes;
 
     use super::*;
@@ -287,6 +294,34 @@ mod tests {
         let bounded = || Bounded { most: 1000, panics: false };
         let failure = Simulation::try_check(7..=9, short, bounded).expect_err("the sum grows");
         assert_eq!(failure.original.seed, 7);
+    }
+
+    /// Finds fault once, and never again.
+    #[derive(Clone)]
+    struct Moody(Arc<AtomicBool>);
+
+    impl Workload for Moody {
+        type Machine = Sum;
+
+        fn machine(&self) -> Sum {
+            Sum::default()
+        }
+
+        fn next(&mut self, _client: usize, _now: Duration, _random: &mut Random) -> Request<Sum> {
+            Request::Command(Bytes::from_static(b"7"))
+        }
+
+        fn check(&self, _machine: &Sum) -> Result<(), String> {
+            if self.0.swap(true, Ordering::Relaxed) { Ok(()) } else { Err("just so".to_owned()) }
+        }
+    }
+
+    #[test]
+    fn a_workload_that_does_not_do_the_same_again_is_told_so() {
+        let short = Simulation::new(3).storm(Duration::from_secs(1));
+        let failure = short.try_run(Moody(Arc::default())).expect_err("it finds fault");
+        assert_eq!(failure.violation.promise, Violation::DETERMINISM);
+        assert!(failure.violation.message.contains("just so"), "{failure}");
     }
 
     #[test]

@@ -128,3 +128,46 @@ impl fmt::Display for Summary {
         write!(f, "violations={}", self.violations)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate::simulation::{Violation, trace::Trace};
+
+    use super::*;
+
+    /// A simulation in which nothing has happened, but for this.
+    fn report(violation: Option<Violation>) -> Report {
+        let (simulated, counts, trace) = (Duration::from_secs(360), Counts::default(), Trace::new(false));
+        Report { simulated, counts, requests: 3, trace, violation }
+    }
+
+    fn case(profile: Profile) -> Case {
+        Case { seed: 1, profile, voters: None }
+    }
+
+    #[test]
+    fn a_profile_that_exercises_nothing_is_told_once_enough_seeds_ran() {
+        let mut summary = Summary::new();
+        for seeds in 1..SEEDS_ENOUGH {
+            summary.add(case(Profile::Clocks), &report(None));
+            assert_eq!(summary.not_exercised(), Vec::<String>::new(), "{seeds} seeds are too few to say");
+        }
+        summary.add(case(Profile::Clocks), &report(None));
+        let told = summary.not_exercised();
+        assert_eq!(told.len(), Profile::Clocks.expected().len());
+        assert_eq!(told[0], "clocks did not exercise in 30 seeds: faults: clock rates");
+    }
+
+    #[test]
+    fn the_first_violation_of_a_promise_is_news() {
+        let broken = |promise| {
+            let violation = Violation { promise, message: String::new(), at: Duration::ZERO, node: None };
+            report(Some(violation))
+        };
+        let mut summary = Summary::new();
+        let news = [Some("healing"), None, Some("healing"), Some("no panic")]
+            .map(|promise| summary.add(case(Profile::Calm), &promise.map_or_else(|| report(None), broken)));
+        assert_eq!(news, [true, false, false, true]);
+        assert_eq!(summary.to_string(), "seeds=4 simulated=0.4h faults=0 ops=12 violations=3");
+    }
+}

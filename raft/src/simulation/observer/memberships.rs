@@ -75,7 +75,7 @@ impl Memberships {
 }
 
 /// Whether no quorum of one can do without the other: else each could elect a leader, or commit an entry, of its own.
-fn do_overlap(before: &Membership, next: &Membership) -> bool {
+pub(super) fn do_overlap(before: &Membership, next: &Membership) -> bool {
     let mut voters: Vec<_> = before.voters.voters().chain(next.voters.voters()).collect();
     voters.sort_unstable();
     voters.dedup();

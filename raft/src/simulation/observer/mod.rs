@@ -26,6 +26,8 @@ mod messages;
 mod node;
 mod promise;
 mod recovery;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -31,7 +31,8 @@ impl Trace {
 
     /// Something happened.
     pub(crate) fn note(&mut self, at: Duration, node: Option<NodeId>, what: What) {
-        self.fold(at.as_nanos() as u64 ^ node.map_or(0, |node| node.0).rotate_left(48));
+        let nanoseconds = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+        self.fold(nanoseconds ^ node.map_or(0, |node| node.0).rotate_left(48));
         self.fold(what.fingerprint());
         if let Some(records) = &mut self.records {
             records.push(Record { at, node, what });

@@ -64,7 +64,7 @@ pub enum What {
     Client {
         /// Which.
         client: usize,
-        /// What.
+        /// What; empty if nothing is kept.
         text: String,
     },
     /// A fault or an operation began, or ended.
@@ -110,7 +110,8 @@ impl What {
             Self::Started => (8, 0),
             Self::Stopped(why) => (9, text(why)),
             Self::Paused(is_paused) => (10, u64::from(*is_paused)),
-            Self::Client { client, text: words } => (11, text(words).rotate_left(32) ^ *client as u64),
+            // Its text is there only if records are kept.
+            Self::Client { client, .. } => (11, *client as u64),
             Self::Action(words) => (12, text(words)),
             Self::Violation(words) => (13, text(words)),
         };

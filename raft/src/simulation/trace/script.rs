@@ -77,12 +77,12 @@ impl Writer {
                 self.roles.remove(&node);
             }
             (What::Committed(index), Some(node)) => {
-                self.happens(node, &format!("knows that {index} is committed"))
+                self.happens(node, &format!("knows that {index} is committed"));
             }
             (What::Applied(index), Some(node)) => self.happens(node, &format!("has applied {index}")),
             (What::Durable(index), Some(node)) => self.happens(node, &format!("has written {index}")),
             (What::Snapshot(index), Some(node)) => {
-                self.happens(node, &format!("has a snapshot up to {index}"))
+                self.happens(node, &format!("has a snapshot up to {index}"));
             }
             (What::Violation(words), _) => self.comment(&format!("{seconds:.6} s: BROKEN: {words}")),
             (what, Some(node)) => self.comment(&format!("{seconds:.6} s: {node}: {what}")),

@@ -173,10 +173,8 @@ impl<W: Workload> World<W> {
         let least = if self.is_calm { self.plan.calm / 8 } else { Duration::ZERO };
         let patience = self.plan.clients.patience.max(least);
         self.agenda.add(self.now + patience, Event::ClientPatience { client, number });
-        if self.trace.keeps_records() {
-            let text = order.words();
-            self.note(Some(node), What::Client { client, text });
-        }
+        let text = if self.trace.keeps_records() { order.words() } else { String::new() };
+        self.note(Some(node), What::Client { client, text });
         // Where no process is, the order is dropped, and so refused.
         self.give_order(at, order);
     }
@@ -242,9 +240,8 @@ impl<W: Workload> World<W> {
         state.leader = leader;
         state.is_served |= self.is_calm && is_served;
         self.count_end(&end, consistency, node);
-        if self.trace.keeps_records() {
-            self.note(Some(node), What::Client { client, text: end.words() });
-        }
+        let text = if self.trace.keeps_records() { end.words() } else { String::new() };
+        self.note(Some(node), What::Client { client, text });
         let ended = self.now;
         let workload = &mut self.clients.workload;
         match end {

@@ -41,10 +41,13 @@ use super::{
     observer::Observer,
     plan::{Plan, PowerLoss},
     trace::{Trace, What},
-    violation::{Broken, Violation},
+    violation::{Broken, Violation, ensure},
     workload::Workload,
 };
 use crate::consensus::{NodeId, RoleKind};
+
+/// So many events happen at one moment only if time has stopped.
+const AT_ONCE_MAX: u32 = 1_000_000;
 
 /// One simulated cluster.
 pub(in crate::simulation) struct World<W: Workload> {
@@ -144,11 +147,14 @@ impl<W: Workload> World<W> {
     /// Carries out the plan to its end.
     pub(in crate::simulation) fn run(&mut self) -> Result<(), Violation> {
         self.begin();
+        let mut at_once = 0;
         while !self.is_done
             && let Some((now, event)) = self.agenda.take()
         {
+            at_once = if now == self.now { at_once + 1 } else { 0 };
             self.now = now;
-            let step = self.happen(event).and_then(|()| self.hear_clients());
+            let step =
+                does_time_pass(at_once).and_then(|()| self.happen(event)).and_then(|()| self.hear_clients());
             if let Err(Seen { broken, node }) = step {
                 let violation = broken.seen(now, node);
                 self.trace.note(now, node, What::Violation(violation.to_string()));
@@ -215,4 +221,10 @@ impl<W: Workload> World<W> {
     pub(in crate::simulation) fn note(&mut self, node: Option<NodeId>, what: What) {
         self.trace.note(self.now, node, what);
     }
+}
+
+/// A loop without end would be one for those who look for a smaller plan, too.
+fn does_time_pass(at_once: u32) -> Step {
+    let message = || format!("{at_once} events at one moment");
+    Ok(ensure(at_once < AT_ONCE_MAX, "progress", message)?)
 }
