@@ -112,12 +112,22 @@ impl Observer {
         })?;
         let stands = |role| matches!(role, RoleKind::PreCandidate | RoleKind::Candidate);
         if stands(shown.role) && !before.role.is_some_and(stands) {
-            let was = self.memberships.at(before.in_force);
-            let votes = [expected, was].iter().any(|membership| membership.voters.contains(id));
-            ensure(votes, ELECTED_BY_QUORUM, || {
-                format!("{id} stands for election, and does not vote: {expected}")
-            })?;
+            self.check_stands(id, before)
+        } else {
+            Ok(())
         }
-        Ok(())
+    }
+
+    /// Whoever stands for election votes, and has put in force what it had known to be committed.
+    fn check_stands(&self, id: NodeId, before: &Before) -> Result<(), Broken> {
+        let in_force = self.nodes[&id].in_force();
+        let (was, is) = (self.memberships.at(before.in_force), self.memberships.at(in_force));
+        let votes = was.voters.contains(id) || is.voters.contains(id);
+        ensure(votes, ELECTED_BY_QUORUM, || format!("{id} stands for election, and does not vote: {is}"))?;
+        let known = before.hard_state.commit;
+        let is_current = self.memberships.number_at(in_force) >= self.memberships.number_at(known);
+        ensure(is_current, ELECTED_BY_QUORUM, || {
+            format!("{id} stands for election by {is}, and knows entries up to {known} to be committed")
+        })
     }
 }
