@@ -6,7 +6,9 @@ use super::{
     promise_broken_by,
 };
 use crate::{
-    consensus::{ChangeStep, ConfChange, Entries, Entry, EntryId, EntryKind, Membership, NodeId, Transition},
+    consensus::{
+        ChangeStep, ConfChange, Entries, Entry, EntryId, EntryKind, Membership, NodeId, RoleKind, Transition,
+    },
     simulation::{Count, violation::Broken},
 };
 
