@@ -9,12 +9,13 @@
 //! 4. [`client`]: asks, follows the leader, and knows when it is safe to ask again.
 //! 5. [`processes`]: runs `kv_server` as child processes, to kill them and start them again.
 //!
-//! [`lines`], [`addresses`] and [`watchers`] are what these are made of; [`broken`] is for tests of tests.
+//! [`lines`], [`addresses`], [`watchers`] and `pending` are what these are made of; [`broken`] is for tests of tests.
 
 pub mod addresses;
 pub mod broken;
 pub mod client;
 pub mod lines;
+mod pending;
 pub mod processes;
 pub mod protocol;
 pub mod server;

@@ -40,9 +40,20 @@ pub fn read(input: &mut impl BufRead, max: usize) -> io::Result<Line> {
 /// # Errors
 /// What the connection says.
 pub fn write(output: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(value)?;
-    line.push(b'\n');
-    output.write_all(&line)
+    write_all(output, std::slice::from_ref(value))
+}
+
+/// Writes each of `values` as one line, all in one piece.
+///
+/// # Errors
+/// What the connection says.
+pub fn write_all(output: &mut impl Write, values: &[impl Serialize]) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for value in values {
+        serde_json::to_writer(&mut lines, value)?;
+        lines.push(b'\n');
+    }
+    output.write_all(&lines)
 }
 
 #[cfg(test)]

@@ -85,6 +85,11 @@ impl Processes {
         self.directory.join(format!("n{id}.log"))
     }
 
+    /// The ids under which the system knows those that run, in the order of the servers.
+    pub fn process_ids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.running.values().map(Child::id)
+    }
+
     /// Whether server `id` was started and not killed since.
     #[must_use]
     pub fn is_running(&self, id: u64) -> bool {
@@ -153,8 +158,8 @@ impl Drop for Processes {
     }
 }
 
-/// Ports on which nobody listens now, each once in the life of this process.
-fn free_ports() -> impl Iterator<Item = u16> {
+/// Ports of the loopback interface on which nobody listens now, each once in the life of this process.
+pub fn free_ports() -> impl Iterator<Item = u16> {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let width = PORTS.end - PORTS.start;
     // Two programs that look at the same moment begin at different places.

@@ -1,7 +1,8 @@
 //! What clients and servers say to each other: one JSON object a line, over TCP.
 //!
-//! A connection carries one request after another, and an answer to each, in order; more at a time take more
-//! connections. Only [`Request::Watch`] is answered by many lines, until one side closes. `nc` will do as a client:
+//! A connection carries one request after another, and an answer to each, in order. A client need not wait for one answer
+//! before it asks for the next; what is under way at the same time may be carried out in any order. Only
+//! [`Request::Watch`] is answered by many lines, until one side closes. `nc` will do as a client:
 //!
 //! ```text
 //! {"write":{"put":{"key":"color","value":"red"}}}     -> {"written":{"index":7}}

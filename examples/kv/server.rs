@@ -13,29 +13,29 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use quorate::{
-    Handle, LogIndex, Membership, NodeId, Outcome, Ticket,
-    runtime::{self, RefusalReason},
-    sessions::{SessionCommand, SessionId, SessionOptions, SessionRefusal, SessionResponse, Sessions},
+    Handle, LogIndex, Membership, NodeId, Ticket, runtime,
+    sessions::{SessionCommand, SessionId, SessionOptions, Sessions},
 };
 use slog::{Logger, info, warn};
 
 use crate::{
     lines::{self, Line, REQUEST_BYTES_MAX},
+    pending::{Pending, malformed, membership, refused, wait, wait_for_all},
     protocol::{Answer, Change, Consistency, Pattern, Request, Status, Write},
-    store::{Command, Found, Query, Response, Store},
+    store::{Command, Found, Query, Store},
 };
 
 /// How many clients may be connected. Each costs a thread, and a line of memory at worst.
-const CONNECTIONS_MAX: usize = 256;
+const CONNECTIONS_MAX: usize = 512;
 
 /// How long a client may take to read what it is told.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The node ends every request by itself, and long before: this is for the longest, a voter that catches up.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(15 * 60);
-
 /// How often a watcher is told that nothing has changed. Only so is it noticed that one is gone.
 const WATCH_SILENCE: Duration = Duration::from_secs(1);
+
+/// How much of what one client sends is passed on at a time.
+const BATCH_BYTES: usize = 64 << 10;
 
 /// The client side of one server: a thread for each connection.
 #[derive(Clone)]
@@ -79,26 +79,45 @@ impl Server {
         }
     }
 
-    /// Answers one request after another, until the client closes.
+    /// Answers requests, until the client closes. All that have come are passed on before the first is waited for, and
+    /// answered in one piece: so they share a write to the log, and one to the connection.
     fn converse(&self, stream: &mut TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(WRITE_PATIENCE))?;
-        let mut input = BufReader::new(stream.try_clone()?);
+        let mut input = BufReader::with_capacity(BATCH_BYTES, stream.try_clone()?);
         loop {
-            let answer = match lines::read(&mut input, REQUEST_BYTES_MAX)? {
-                Line::End => return Ok(()),
-                Line::TooLong => return refuse_long_line(stream, &mut input),
-                Line::Whole(line) => match serde_json::from_slice(&line) {
-                    Ok(Request::Watch(pattern)) => return self.watch(pattern, stream),
-                    Ok(request) => self.answer(request),
-                    Err(error) => Answer::Malformed { reason: error.to_string() },
-                },
-            };
-            lines::write(stream, &answer)?;
+            let mut batch = Vec::new();
+            let after = self.take_batch(&mut input, &mut batch)?;
+            lines::write_all(stream, &wait_for_all(batch))?;
+            match after {
+                After::Batch => {}
+                After::End => return Ok(()),
+                After::TooLong => return refuse_long_line(stream, &mut input),
+                After::Watch(pattern) => return self.watch(pattern, stream),
+            }
         }
     }
 
-    fn answer(&self, request: Request) -> Answer {
+    /// Waits for a request, and passes it on, with all whole ones that have come behind it. What comes after them.
+    fn take_batch(&self, input: &mut BufReader<TcpStream>, batch: &mut Vec<Pending>) -> io::Result<After> {
+        loop {
+            match lines::read(input, REQUEST_BYTES_MAX)? {
+                Line::End => return Ok(After::End),
+                Line::TooLong => return Ok(After::TooLong),
+                Line::Whole(line) => match serde_json::from_slice(&line) {
+                    Ok(Request::Watch(pattern)) => return Ok(After::Watch(pattern)),
+                    Ok(request) => batch.push(self.take(request)),
+                    Err(error) => batch.push(malformed(&error.to_string()).into()),
+                },
+            }
+            if !input.buffer().contains(&b'\n') {
+                return Ok(After::Batch);
+            }
+        }
+    }
+
+    /// Passes a request on; what is known at once, or takes several steps, is answered here.
+    fn take(&self, request: Request) -> Pending {
         let handle = &self.handle;
         match request {
             Request::Get { key, consistency } => self.ask(Query::Value(key), consistency),
@@ -109,45 +128,38 @@ impl Server {
             Request::Write(write) => self.propose(&Command::Write(write)),
             Request::OpenSession => self.open_session(),
             Request::Once { session, sequence, write } => self.write_once(session, sequence, write),
-            Request::Status => Answer::Status(self.status()),
-            Request::Metrics => Answer::Metrics { text: handle.metrics().render() },
+            Request::Status => Answer::Status(self.status()).into(),
+            Request::Metrics => Answer::Metrics { text: handle.metrics().render() }.into(),
             Request::AddVoter { node, address } => {
-                self.bring_in(node, address, || handle.add_voter(NodeId(node)))
+                self.bring_in(node, address, || handle.add_voter(NodeId(node))).into()
             }
             Request::AddLearner { node, address } => {
-                self.bring_in(node, address, || handle.add_learner(NodeId(node)))
+                self.bring_in(node, address, || handle.add_learner(NodeId(node))).into()
             }
-            Request::Remove { node } => self.take_out(node, handle.remove(NodeId(node))),
+            Request::Remove { node } => self.take_out(node, handle.remove(NodeId(node))).into(),
             Request::Replace { old, new, address } => {
                 let answer = self.bring_in(new, address, || handle.replace(NodeId(old), NodeId(new)));
-                self.forget_if_done(old, answer)
+                self.forget_if_done(old, answer).into()
             }
-            Request::Transfer { to } => wait(handle.transfer_leader(NodeId(to)), |()| Answer::Done),
-            Request::Watch(_) => malformed("a watch takes a connection of its own"),
+            Request::Transfer { to } => wait(handle.transfer_leader(NodeId(to)), |()| Answer::Done).into(),
+            Request::Watch(_) => malformed("a watch takes a connection of its own").into(),
         }
     }
 
-    fn ask(&self, query: Query, consistency: Consistency) -> Answer {
-        wait(self.handle.query_at(query, of_runtime(consistency)), |found| match found {
-            Found::Value(value) => Answer::Value { value },
-            Found::Entries(entries, more) => Answer::Entries { entries, more },
-            Found::Digest(index, digest) => {
-                Answer::Digest { index: index.0, digest: format!("{digest:016x}") }
-            }
-            Found::Watching(..) => malformed("a watch takes a connection of its own"),
-        })
+    fn ask(&self, query: Query, consistency: Consistency) -> Pending {
+        Pending::Query(self.handle.query_at(query, of_runtime(consistency)))
     }
 
-    fn propose(&self, command: &Command) -> Answer {
+    fn propose(&self, command: &Command) -> Pending {
         self.propose_in(&SessionCommand::Plain(command.encode()))
     }
 
-    fn open_session(&self) -> Answer {
+    fn open_session(&self) -> Pending {
         self.propose_in(&SessionCommand::Open { time_ms: now_ms(), options: SessionOptions::default() })
     }
 
     /// The same number again gets the first answer, and changes nothing.
-    fn write_once(&self, session: u64, sequence: u64, write: Write) -> Answer {
+    fn write_once(&self, session: u64, sequence: u64, write: Write) -> Pending {
         self.propose_in(&SessionCommand::Apply {
             session: SessionId(LogIndex(session)),
             sequence,
@@ -158,14 +170,14 @@ impl Server {
         })
     }
 
-    fn propose_in(&self, command: &SessionCommand) -> Answer {
-        wait(self.handle.propose(command.encode()), applied)
+    fn propose_in(&self, command: &SessionCommand) -> Pending {
+        Pending::Write(self.handle.propose(command.encode()))
     }
 
     /// Tells all servers where `node` is, then does what makes it a member.
     fn bring_in(&self, node: u64, address: String, operate: impl FnOnce() -> Ticket<Membership>) -> Answer {
         let command = Command::Address { node, address: Some(address) };
-        let answer = self.propose(&command);
+        let answer = self.propose(&command).wait();
         if matches!(answer, Answer::Written { .. }) { wait(operate(), membership) } else { answer }
     }
 
@@ -178,7 +190,7 @@ impl Server {
     fn forget_if_done(&self, node: u64, answer: Answer) -> Answer {
         if matches!(answer, Answer::Membership { .. }) {
             let command = Command::Address { node, address: None };
-            let _forgotten = self.propose(&command);
+            let _forgotten = self.propose(&command).wait();
         }
         answer
     }
@@ -234,62 +246,18 @@ fn tell_changes(
     }
 }
 
-/// Waits for the outcome, and says it in the words of the protocol.
-fn wait<T>(ticket: Ticket<T>, answer: impl FnOnce(T) -> Answer) -> Answer {
-    match ticket.wait(REQUEST_PATIENCE) {
-        Ok(Outcome::Applied(response)) => answer(response),
-        Ok(Outcome::NotAccepted(refusal)) => {
-            let leader = refusal.leader.map(|leader| leader.0);
-            refused(&refusal.reason.to_string(), may_be_taken_later(refusal.reason), leader)
-        }
-        Ok(Outcome::Unknown(reason)) => Answer::Unknown { reason: reason.to_string() },
-        Err(pending) => Answer::Unknown { reason: pending.to_string() },
-    }
-}
-
-/// Whether the same request may be taken at another time, or by another server.
-fn may_be_taken_later(reason: RefusalReason) -> bool {
-    !matches!(
-        reason,
-        RefusalReason::TooLarge { .. }
-            | RefusalReason::ConfChange(_)
-            | RefusalReason::Membership(_)
-            | RefusalReason::Transfer(_)
-            | RefusalReason::NotHandedOver(_)
-    )
-}
-
-fn applied(response: SessionResponse<Response>) -> Answer {
-    match response {
-        SessionResponse::Applied(Response::Written(index)) => Answer::Written { index },
-        SessionResponse::Applied(Response::NotSwapped(value)) => Answer::NotSwapped { value },
-        SessionResponse::Opened(session) => Answer::Opened { session: session.0.0 },
-        SessionResponse::Refused(SessionRefusal::Expired) => Answer::SessionEnded,
-        SessionResponse::Refused(refusal) => refused(&refusal.to_string(), false, None),
-        SessionResponse::Applied(Response::Unreadable) => {
-            refused("a server of another version does not understand it", false, None)
-        }
-        SessionResponse::KeptAlive | SessionResponse::Closed => Answer::Done,
-    }
+/// What comes after a batch of requests.
+enum After {
+    Batch,
+    End,
+    TooLong,
+    Watch(Pattern),
 }
 
 /// For the log's own time, by which sessions end.
 fn now_ms() -> u64 {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is what a ticket hands over")]
-fn membership(membership: Membership) -> Answer {
-    Answer::Membership { membership: membership.to_string() }
-}
-
-fn refused(reason: &str, retry: bool, leader: Option<u64>) -> Answer {
-    Answer::Refused { reason: reason.to_owned(), retry, leader }
-}
-
-fn malformed(reason: &str) -> Answer {
-    Answer::Malformed { reason: reason.to_owned() }
 }
 
 fn of_runtime(consistency: Consistency) -> runtime::Consistency {

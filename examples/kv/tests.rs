@@ -117,6 +117,11 @@ fn write(client: &mut Client, write: Write) -> Answer {
 /// Sends a line as it is; the answer.
 fn say(connection: &mut BufReader<TcpStream>, line: &str) -> Answer {
     connection.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
+    hear(connection)
+}
+
+/// The next answer.
+fn hear(connection: &mut BufReader<TcpStream>) -> Answer {
     let mut answer = String::new();
     connection.read_line(&mut answer).unwrap();
     serde_json::from_str(&answer).unwrap()
@@ -213,6 +218,51 @@ fn a_watch_tells_what_is_there_and_each_change_after_it() {
         let Answer::Change(change) = next() else { panic!("no change") };
         assert_eq!((change.key.as_str(), change.value.as_deref()), (key, Some(value)));
     }
+}
+
+#[test]
+fn requests_that_come_together_are_answered_in_their_order() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    for key in 0..100 {
+        assert!(write(&mut client, put(&format!("k{key}"), &format!("v{key}"))).is_success());
+    }
+    let mut connection = cluster.connect();
+    let put = r#"{"write":{"put":{"key":"a","value":"1"}}}"#;
+    let three = |key| format!("{{\"get\":{{\"key\":\"k{key}\"}}}}\n{put}\n{{\n");
+    let lines: String = (0..100).map(three).collect();
+    connection.get_mut().write_all(lines.as_bytes()).unwrap();
+    for key in 0..100 {
+        assert_eq!(hear(&mut connection), Answer::Value { value: Some(format!("v{key}")) });
+        // If the leader has changed just now, it may not be written; but it is answered.
+        let answer = hear(&mut connection);
+        assert!(!matches!(answer, Answer::Value { .. } | Answer::Malformed { .. }), "{answer:?}");
+        assert!(matches!(hear(&mut connection), Answer::Malformed { .. }));
+    }
+}
+
+#[test]
+fn an_answer_does_not_wait_for_half_a_request_that_follows() {
+    let cluster = Cluster::start();
+    let mut connection = cluster.connect();
+    connection.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    connection.get_mut().write_all(b"\"status\"\n\"sta").unwrap();
+    assert!(hear(&mut connection).is_success());
+    connection.get_mut().write_all(b"tus\"\n").unwrap();
+    assert!(hear(&mut connection).is_success());
+}
+
+#[test]
+fn a_watch_begins_when_the_requests_before_it_are_answered() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    assert!(write(&mut client, put("a", "1")).is_success());
+    let mut connection = cluster.connect();
+    let lines = b"\"status\"\n{\"watch\":{\"key\":\"a\"}}\n";
+    connection.get_mut().write_all(lines).unwrap();
+    assert!(matches!(hear(&mut connection), Answer::Status(_)));
+    let there = vec![("a".to_owned(), "1".to_owned())];
+    assert_eq!(hear(&mut connection), Answer::Entries { entries: there, more: true });
 }
 
 #[test]

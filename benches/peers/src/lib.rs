@@ -7,6 +7,7 @@
 
 pub mod cluster;
 pub mod disk;
+pub mod end_to_end;
 pub mod log_replication;
 pub mod machine;
 pub mod memory;
@@ -46,5 +47,10 @@ pub const COMPARISONS: &[Entry] = &[
         name: "disk",
         about: "the log on disk alone, beside raft-engine and beside a bare write",
         compare: disk::compare,
+    },
+    Entry {
+        name: "end_to_end",
+        about: "three processes of the example kv_server with their disks and clients, beside etcd",
+        compare: end_to_end::compare,
     },
 ];
