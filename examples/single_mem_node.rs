@@ -124,7 +124,7 @@ impl Node {
     }
 
     /// Carries out what the core wants done. The order matters: see the documentation of [`Ready`].
-    fn carry_out(&mut self, ready: Ready) -> Result<(), Box<dyn Error>> {
+    fn carry_out(&mut self, ready: Box<Ready>) -> Result<(), Box<dyn Error>> {
         if let Some(leadership) = ready.leadership {
             println!("node: {} in term {}", leadership.role, leadership.term);
         }

@@ -35,7 +35,7 @@ pub struct Node {
     /// The hard state as of the last write that had to be durable: all that a crash is sure to leave.
     synced: HardState,
     lives: u64,
-    writes: VecDeque<Ready>,
+    writes: VecDeque<Box<Ready>>,
     written: u64,
     applies: VecDeque<Apply>,
     /// The state machine.

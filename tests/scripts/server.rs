@@ -23,7 +23,7 @@ pub(crate) struct Server {
     raw: Option<RawNode>,
     /// It writes and applies only when the script says so.
     pub(crate) is_slow: bool,
-    writes: VecDeque<Ready>,
+    writes: VecDeque<Box<Ready>>,
     applies: VecDeque<Apply>,
     machine: Machine,
     /// How often it has started.

@@ -11,9 +11,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::history::{Operation, Values};
-use super::model::{Action, Register};
-use super::search::order_exists;
+use std::time::Duration;
+
+use quorate::simulation::linearizability::{order_exists, until};
+
+use super::history::Values;
+use super::model::{Action, Operation, Register};
 
 /// Operations that no order explains.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +57,8 @@ impl Conflict {
 }
 
 fn describe(operation: &Operation, values: &Values) -> String {
-    let seconds = |nanoseconds: u64| std::time::Duration::from_nanos(nanoseconds).as_secs_f64();
-    let start = seconds(operation.call);
-    let end = operation.answer.map_or("never answered".to_owned(), |at| format!("{:.6} s", seconds(at)));
+    let start = operation.call.as_secs_f64();
+    let end = operation.answer.map_or("never answered".to_owned(), |at| format!("{:.6} s", at.as_secs_f64()));
     let what = match operation.action {
         Action::Read(Some(value)) => format!("read → {}", values.text(value)),
         Action::Read(None) => "read → key does not exist".to_owned(),
@@ -84,26 +86,17 @@ fn is_same_call(left: &Operation, right: &Operation) -> bool {
     (left.client, left.call) == (right.client, right.call)
 }
 
-/// The history as it stood at `end`: what is not answered by then is open, and open reads say nothing.
-fn until(operations: &[Operation], end: u64) -> Vec<Operation> {
-    let begun = operations.iter().filter(|operation| operation.call <= end);
-    begun
-        .map(|operation| Operation { answer: operation.answer.filter(|at| *at <= end), ..*operation })
-        .filter(|operation| operation.answer.is_some() || !matches!(operation.action, Action::Read(_)))
-        .collect()
-}
-
 fn shortest_prefix(operations: &[Operation]) -> Vec<Operation> {
-    let ends: Vec<u64> =
+    let ends: Vec<Duration> =
         operations.iter().filter_map(|o| o.answer).collect::<BTreeSet<_>>().into_iter().collect();
     // A history that can be ordered can be ordered at every earlier time: the answers partition.
     let first_bad = ends.partition_point(|end| order_exists(&until(operations, *end), &[Register::MISSING]));
-    let end = ends.get(first_bad).copied().unwrap_or(u64::MAX);
+    let end = ends.get(first_bad).copied().unwrap_or(Duration::MAX);
     until(operations, end)
 }
 
 /// What happened after `start`. An operation that was under way may have taken effect before.
-fn since(operations: &[Operation], start: u64) -> Vec<Operation> {
+fn since(operations: &[Operation], start: Duration) -> Vec<Operation> {
     let relevant = operations.iter().filter(|operation| operation.answer.is_none_or(|at| at > start));
     relevant
         .filter(|operation| operation.call > start || !matches!(operation.action, Action::Read(_)))
@@ -117,7 +110,7 @@ fn since(operations: &[Operation], start: u64) -> Vec<Operation> {
 /// The window with the latest start, the states it may begin in, and whether it begins with the history.
 fn latest_start(prefix: &[Operation]) -> (Vec<Operation>, Vec<Register>, bool) {
     let anything = possible_states(prefix);
-    let cuts: Vec<u64> =
+    let cuts: Vec<Duration> =
         prefix.iter().filter_map(|o| o.answer).collect::<BTreeSet<_>>().into_iter().collect();
     // A later start demands less: once an order exists, it exists for every later start.
     let good = cuts.partition_point(|cut| !order_exists(&since(prefix, *cut), &anything));

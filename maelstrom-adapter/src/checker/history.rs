@@ -1,10 +1,8 @@
-//! What a history consists of: operations, and values as small numbers.
+//! The values in a history, as small numbers.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
-
-use super::model::Action;
 
 /// A JSON value as a small number; equal values have equal numbers within one [`Values`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,17 +52,4 @@ impl Values {
     pub fn text(&self, id: ValueId) -> &str {
         self.texts.get(id.0 as usize).map_or("?", String::as_str)
     }
-}
-
-/// One operation on one key, as its client saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Operation {
-    /// Who called it: a label for people, the search does not need it.
-    pub client: u32,
-    /// When it was called, in nanoseconds since the start.
-    pub call: u64,
-    /// When it was answered; `None` if the outcome is unknown, so that it stays open for ever.
-    pub answer: Option<u64>,
-    /// What it did.
-    pub action: Action,
 }

@@ -1,6 +1,11 @@
 //! The model: one register that can be read, written, and compared and set.
 
+use quorate::simulation::linearizability::{self, Model};
+
 use super::history::ValueId;
+
+/// One operation on one key, as its client saw it.
+pub type Operation = linearizability::Operation<Register>;
 
 /// What an operation does, and what it was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,21 +37,32 @@ impl Register {
         Self(Some(value))
     }
 
-    /// The state after `action`, or `None` if the action cannot have seen this state.
-    #[must_use]
-    pub fn after(self, action: Action) -> Option<Self> {
-        match action {
-            // A store may report a missing key as null, as Jepsen's register does.
-            Action::Read(Some(ValueId::NULL)) if self.0.is_none() => Some(self),
-            Action::Read(seen) => (seen == self.0).then_some(self),
-            Action::Write(value) => Some(Self::holding(value)),
-            Action::Cas { from, to } => (self.0 == Some(from)).then_some(Self::holding(to)),
-        }
-    }
-
     /// The value, if the key exists.
     #[must_use]
     pub const fn value(self) -> Option<ValueId> {
         self.0
+    }
+}
+
+impl Model for Register {
+    type State = Self;
+    type Action = Action;
+
+    fn after(state: &Self, action: &Action) -> Option<Self> {
+        match *action {
+            // A store may report a missing key as null, as Jepsen's register does.
+            Action::Read(Some(ValueId::NULL)) if state.0.is_none() => Some(*state),
+            Action::Read(seen) => (seen == state.0).then_some(*state),
+            Action::Write(value) => Some(Self::holding(value)),
+            Action::Cas { from, to } => (state.0 == Some(from)).then_some(Self::holding(to)),
+        }
+    }
+
+    fn is_read(action: &Action) -> bool {
+        matches!(action, Action::Read(_))
+    }
+
+    fn overwrites(action: &Action) -> bool {
+        matches!(action, Action::Write(_))
     }
 }

@@ -1,9 +1,12 @@
 //! Known histories, and small random ones against the definition itself: every order tried.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
+use quorate::simulation::linearizability::Model as _;
 use serde_json::json;
 
-use super::{Action, Operation, Register, ValueId, Values, check, search};
+use super::{Action, Operation, Register, ValueId, Values, check, order_exists};
 
 /// Values 0 to 4 as the first numbers after null.
 fn value(number: u32) -> ValueId {
@@ -12,7 +15,8 @@ fn value(number: u32) -> ValueId {
 }
 
 fn operation(call: u64, answer: impl Into<Option<u64>>, action: Action) -> Operation {
-    Operation { client: u32::try_from(call).unwrap(), call, answer: answer.into(), action }
+    let answer = answer.into().map(Duration::from_nanos);
+    Operation { client: usize::try_from(call).unwrap(), call: Duration::from_nanos(call), answer, action }
 }
 
 fn write(call: u64, answer: impl Into<Option<u64>>, number: u32) -> Operation {
@@ -85,7 +89,7 @@ fn a_missing_key_is_read_as_missing_or_null() {
     let null = operation(1, 2, Action::Read(Some(ValueId::NULL)));
     assert!(check(&[missing]).is_ok());
     assert!(check(&[null]).is_ok());
-    let write = Operation { call: 0, answer: Some(0), ..write(0, 0, 1) };
+    let write = write(0, 0, 1);
     assert!(check(&[write, missing]).is_err());
     assert!(check(&[write, null]).is_err());
 }
@@ -115,10 +119,10 @@ fn correct_history(length: u64, every_unknown: u64) -> Vec<Operation> {
             1 => Action::Read(register.value()),
             _ => Action::Cas { from: value(digit), to: value((digit + 1) % 5) },
         };
-        let Some(after) = register.after(wanted) else { continue };
+        let Some(after) = Register::after(&register, &wanted) else { continue };
         let is_unknown = number % every_unknown == 0;
         register = if is_unknown && number % 2 == 0 { register } else { after };
-        history.push(Operation { client: 0, call, answer: (!is_unknown).then_some(answer), action: wanted });
+        history.push(operation(call, (!is_unknown).then_some(answer), wanted));
     }
     history
 }
@@ -151,7 +155,7 @@ fn brute_force(operations: &[Operation], register: Register, taken: &mut Vec<boo
         if taken[index] || !is_early {
             continue;
         }
-        let Some(after) = register.after(operations[index].action) else { continue };
+        let Some(after) = Register::after(&register, &operations[index].action) else { continue };
         taken[index] = true;
         let found = brute_force(operations, after, taken);
         taken[index] = false;
@@ -169,11 +173,8 @@ fn any_operation() -> impl Strategy<Value = Operation> {
         (0..3_u32, 0..3_u32).prop_map(|(from, to)| Action::Cas { from: value(from), to: value(to) }),
         Just(Action::Read(None)),
     ];
-    (0..12_u64, 0..6_u64, action, 0..4_u32).prop_map(|(call, length, action, unknown)| Operation {
-        client: 0,
-        call,
-        answer: (unknown > 0).then_some(call + length),
-        action,
+    (0..12_u64, 0..6_u64, action, 0..4_u32).prop_map(|(call, length, action, unknown)| {
+        operation(call, (unknown > 0).then_some(call + length), action)
     })
 }
 
@@ -188,7 +189,7 @@ proptest! {
             operation.client = client;
         }
         let expected = brute_force(&history, Register::MISSING, &mut vec![false; history.len()]);
-        prop_assert_eq!(search::order_exists(&history, &[Register::MISSING]), expected);
+        prop_assert_eq!(order_exists(&history, &[Register::MISSING]), expected);
         if let Err(conflict) = check(&history) {
             let window: Vec<Operation> = conflict.core.iter().chain(&conflict.others).copied().collect();
             prop_assert!(!conflict.core.is_empty());

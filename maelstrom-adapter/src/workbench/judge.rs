@@ -1,6 +1,10 @@
 //! The verdict over a run.
 
-use crate::checker::{Action, Operation, Register, ValueId, Values, check, search};
+use std::time::Duration;
+
+use quorate::simulation::linearizability::order_exists;
+
+use crate::checker::{Action, Operation, Register, ValueId, Values, check};
 
 use super::record::{KEY_DOES_NOT_EXIST, Outcome, Record};
 use super::run::Finished;
@@ -34,7 +38,7 @@ pub(super) fn judge(finished: &mut Finished) -> Verdict {
         return Verdict::ProtocolBroken(violation);
     }
     let keys = operations_by_key(&finished.records, finished.key_count, &mut finished.values);
-    let is_broken = |operations: &Vec<Operation>| !search::order_exists(operations, &[Register::MISSING]);
+    let is_broken = |operations: &Vec<Operation>| !order_exists(operations, &[Register::MISSING]);
     let broken: Vec<usize> = (0..keys.len()).filter(|key| is_broken(&keys[*key])).collect();
     let conflict = broken.first().and_then(|key| check(&keys[*key]).err().map(|conflict| (*key, conflict)));
     if let Some((key, conflict)) = conflict {
@@ -71,14 +75,16 @@ fn operation(record: &Record, values: &mut Values) -> Option<Operation> {
         Request::Write(value) => Action::Write(id(value)),
         Request::Cas { from, to } => Action::Cas { from: id(from), to: id(to) },
     };
+    let end = Some(Duration::from_nanos(record.end));
     let answer = match record.outcome {
-        Outcome::Ok(_) => Some(record.end),
+        Outcome::Ok(_) => end,
         // That a key does not exist is what the read saw.
-        Outcome::Failed(KEY_DOES_NOT_EXIST) if record.request == Request::Read => Some(record.end),
+        Outcome::Failed(KEY_DOES_NOT_EXIST) if record.request == Request::Read => end,
         Outcome::Failed(_) => return None,
         Outcome::Unknown(_) => None,
     };
-    Some(Operation { client: record.client, call: record.call, answer, action })
+    let client = usize::try_from(record.client).unwrap_or(usize::MAX);
+    Some(Operation { client, call: Duration::from_nanos(record.call), answer, action })
 }
 
 fn value_read(record: &Record) -> Option<ValueId> {

@@ -46,7 +46,7 @@ pub struct RawNode {
     hard_state: HardState,
     leadership: Leadership,
     /// A Ready that came back empty, whose vectors are to be filled again.
-    spare: Option<Ready>,
+    spare: Option<Box<Ready>>,
 }
 
 impl RawNode {
@@ -203,12 +203,12 @@ impl RawNode {
         self.raft.hard_state() != self.hard_state || self.raft.leadership() != self.leadership
     }
 
-    /// What this node wants done since the last Ready.
+    /// What this node wants done since the last Ready. Boxed, since it is large and goes through many hands.
     ///
     /// # Errors
     /// [`StorageError`] if the log cannot be read: stop the node. If it is called again all the same, nothing is
     /// missing from what it then returns.
-    pub fn ready(&mut self) -> Result<Ready, StorageError> {
+    pub fn ready(&mut self) -> Result<Box<Ready>, StorageError> {
         let mut ready = self.spare.take().unwrap_or_default();
         self.checked(|raft| -> Result<(), StorageError> {
             raft.send_forwards();
@@ -249,7 +249,7 @@ impl RawNode {
     }
 
     /// Gives a Ready back: all of it was carried out, the write is durable, the entries are applied.
-    pub fn advance(&mut self, mut ready: Ready) {
+    pub fn advance(&mut self, mut ready: Box<Ready>) {
         let applied = ready.committed.last().and_then(|run| run.last_id()).map(|id| id.index);
         let restored = ready.snapshot.take().map(|snapshot| snapshot.last.index);
         self.on_written(ready.number);
@@ -295,6 +295,18 @@ impl RawNode {
     #[must_use]
     pub fn role(&self) -> RoleKind {
         self.raft.role.kind()
+    }
+
+    /// Term, vote and commit index as they are now; what of it is durable, storage knows.
+    #[must_use]
+    pub fn hard_state(&self) -> HardState {
+        self.raft.hard_state()
+    }
+
+    /// The membership in force, for whoever observes it.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn membership(&self) -> &Membership {
+        &self.raft.membership
     }
 
     /// Everything about this node, for people and for tests.

@@ -6,6 +6,7 @@ use std::fmt;
 ///
 /// Zero is not a node: the wire format writes "nobody" as 0, and [`Config`](super::Config) refuses it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "simulation", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u64);
 
 /// A term: the logical clock of Raft (§5.1). At most one leader in each.

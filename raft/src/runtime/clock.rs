@@ -35,28 +35,28 @@ impl Clock for SystemClock {
 ///
 /// After a long pause one tick is due, not all that were missed: the node would take a burst for a leader that
 /// was silent for as long, although its messages only wait to be read.
-pub(super) struct Ticker {
+pub(crate) struct Ticker {
     period: Duration,
     next: Duration,
 }
 
 impl Ticker {
-    pub(super) fn new(period: Duration, now: Duration) -> Self {
+    pub(crate) fn new(period: Duration, now: Duration) -> Self {
         Self { period, next: now + period }
     }
 
     /// How long it is until the next tick.
-    pub(super) fn until_next(&self, now: Duration) -> Duration {
+    pub(crate) fn until_next(&self, now: Duration) -> Duration {
         self.next.saturating_sub(now)
     }
 
     /// Whether more time has passed since the last tick than one tick can tell of.
-    pub(super) fn has_let_out(&self, now: Duration) -> bool {
+    pub(crate) fn has_let_out(&self, now: Duration) -> bool {
         now >= self.next + self.period
     }
 
     /// Whether a tick is due, which it then no longer is.
-    pub(super) fn take_due(&mut self, now: Duration) -> bool {
+    pub(crate) fn take_due(&mut self, now: Duration) -> bool {
         if now < self.next {
             return false;
         }

@@ -362,6 +362,12 @@ impl<S: StateMachine> Driver<S> {
         warn!(self.logger, "no snapshot was made: {error} -> go on with the longer log");
     }
 
+    /// The core, for whoever observes it.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn raw(&self) -> &RawNode {
+        &self.raw
+    }
+
     /// The node at this moment. Knows nothing of queues before it.
     #[must_use]
     pub fn status(&self) -> NodeStatus {

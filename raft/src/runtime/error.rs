@@ -106,7 +106,7 @@ impl fmt::Display for Part {
 }
 
 /// What a panic said, if it said it in words.
-pub(super) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }

@@ -20,7 +20,7 @@ impl<S: StateMachine> Driver<S> {
     /// Sends what may leave, makes jobs of the rest, and keeps what waits for them.
     pub(super) fn hand_out(
         &mut self,
-        mut ready: Ready,
+        mut ready: Box<Ready>,
         transport: &mut dyn Transport,
     ) -> Result<(), StopReason> {
         self.counters.readys += 1;
@@ -92,7 +92,11 @@ impl<S: StateMachine> Driver<S> {
     }
 
     /// Makes a job of what is to be written, and keeps what must wait until it is.
-    fn hand_out_write(&mut self, mut ready: Ready, transport: &mut dyn Transport) -> Result<(), StopReason> {
+    fn hand_out_write(
+        &mut self,
+        mut ready: Box<Ready>,
+        transport: &mut dyn Transport,
+    ) -> Result<(), StopReason> {
         let restore = ready.snapshot.as_ref().map(|snapshot| (snapshot.last, snapshot.data.clone()));
         if let Some((last, _)) = &restore {
             self.compaction.on_snapshot_from_leader(last.index);
@@ -102,7 +106,8 @@ impl<S: StateMachine> Driver<S> {
         self.pending_writes.push(PendingWrite { number, must_sync, messages, restore });
         let hard_state = ready.hard_state.or(self.unwritten.take());
         if must_sync || (hard_state.is_some() && !self.spares_writes) {
-            self.write_jobs.push(WriteJob::Write(Ready { hard_state, ..ready }));
+            ready.hard_state = hard_state;
+            self.write_jobs.push(WriteJob::Write(ready));
         } else {
             // A commit index that need not be durable can wait for what must be.
             self.unwritten = hard_state;
@@ -115,7 +120,7 @@ impl<S: StateMachine> Driver<S> {
     pub(super) fn write_unwritten(&mut self) {
         if let Some(hard_state) = self.unwritten.take() {
             let ready = Ready { hard_state: Some(hard_state), must_sync: true, ..Ready::default() };
-            self.write_jobs.push(WriteJob::Write(ready));
+            self.write_jobs.push(WriteJob::Write(Box::new(ready)));
         }
     }
 

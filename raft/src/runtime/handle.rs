@@ -116,7 +116,8 @@ impl<S: StateMachine> Handle<S> {
     }
 
     /// Takes `node` out of the cluster. It may be the leader itself, which then leads no more. The node that was taken
-    /// out may not hear of it: stop it afterwards.
+    /// out may not hear of it: stop it afterwards, but not before another node leads and a majority of those that are
+    /// left has the new [membership](crate::Status::membership). Until then they may need it to learn of that.
     pub fn remove(&self, node: NodeId) -> Ticket<Membership> {
         self.operate(MembershipGoal::Remove(node))
     }

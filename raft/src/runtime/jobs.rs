@@ -15,7 +15,7 @@ use crate::{
 pub enum WriteJob {
     /// Write what a Ready says: its number, snapshot, entries, hard state, and whether all that must be durable. The
     /// rest of it was taken out.
-    Write(Ready),
+    Write(Box<Ready>),
     /// Put a snapshot in force that was saved before, and cut the log: see
     /// [`StorageWriter::compact`](crate::StorageWriter::compact).
     Compact {
@@ -38,6 +38,14 @@ pub struct WriteReport {
     pub(super) compacted: Option<Result<LogIndex, StorageError>>,
 }
 
+impl WriteReport {
+    /// Whether a snapshot that was to be put in force is.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn is_compacted(&self) -> bool {
+        matches!(self.compacted, Some(Ok(_)))
+    }
+}
+
 /// Something for the state machine, from [`Driver::take_apply_jobs`](super::Driver::take_apply_jobs) to
 /// [`Applier::run`](super::Applier::run).
 pub enum ApplyJob<S: StateMachine> {
@@ -58,7 +66,7 @@ pub enum ApplyJob<S: StateMachine> {
 
 /// Committed entries, and who waits for which of them.
 pub struct Batch<T> {
-    pub(super) runs: Vec<Entries>,
+    pub(crate) runs: Vec<Entries>,
     /// The entries that somebody waits for.
     pub(super) awaited: Vec<LogIndex>,
     /// Who waits for each of these.
@@ -79,4 +87,12 @@ pub struct ApplyReport {
     /// How many were given an answer to their query.
     pub(super) answers: usize,
     pub(super) snapshot_task: Option<SnapshotTask>,
+}
+
+impl ApplyReport {
+    /// The last entry that the state machine contains, if that has changed.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn applied(&self) -> Option<LogIndex> {
+        self.applied
+    }
 }

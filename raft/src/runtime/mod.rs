@@ -81,11 +81,15 @@ mod waiters;
 mod writer;
 
 pub use applier::Applier;
+#[cfg(feature = "simulation")]
+pub(crate) use clock::Ticker;
 pub(crate) use clock::{Clock, SystemClock, milliseconds_since_1970};
 pub use compaction::{SnapshotMade, SnapshotRequest, SnapshotTask};
 pub use completion::Completion;
 pub use consistency::Consistency;
 pub use driver::Driver;
+#[cfg(feature = "simulation")]
+pub(crate) use error::panic_message;
 pub use error::{Part, StartError, StopReason};
 pub use handle::Handle;
 pub use jobs::{ApplyJob, ApplyReport, Batch, WriteJob, WriteReport};

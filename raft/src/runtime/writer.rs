@@ -19,6 +19,12 @@ impl<W: StorageWriter> Writer<W> {
         Self { storage, failure: None }
     }
 
+    /// What it writes to, for whoever observes it.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn storage(&self) -> &W {
+        &self.storage
+    }
+
     /// Whether [`run`](Self::run) waits for a device, so that a thread of its own is worth while.
     #[must_use]
     pub fn waits_for_device(&self) -> bool {

@@ -69,7 +69,7 @@ pub struct Node {
     /// The hard state as of the last write that had to be durable: all that a crash is sure to leave.
     synced: HardState,
     /// Under way, oldest first.
-    writes: VecDeque<Ready>,
+    writes: VecDeque<Box<Ready>>,
     /// The answers that the present election has brought in, which the core does not show.
     ballot: Vec<(NodeId, bool)>,
     flaw: Option<Flaw>,

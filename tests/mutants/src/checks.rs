@@ -32,13 +32,16 @@ pub(crate) struct Budget {
 }
 
 /// In the order in which they run: those that tell best what is wrong come first.
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 9] = [
     Check { name: "known_bugs", target: &["-p", "quorate-tests", "--test", "known_bugs"] },
     Check { name: "paper", target: &["-p", "quorate-tests", "--test", "paper"] },
     Check { name: "scripts", target: &["-p", "quorate-tests", "--test", "scripts"] },
     Check { name: "unit", target: &["-p", "quorate", "--lib"] },
+    Check { name: "sessions", target: &["-p", "quorate", "--test", "sessions"] },
+    Check { name: "tcp", target: &["-p", "quorate", "--test", "tcp"] },
+    Check { name: "durability", target: &["-p", "quorate-tests", "--test", "durability"] },
     Check { name: "from_outside", target: &["-p", "quorate-tests", "--test", "from_outside"] },
-    Check { name: "simulation", target: &["-p", "quorate-tests", "--test", "simulation"] },
+    Check { name: "storms", target: &["-p", "quorate-tests", "--test", "storms"] },
 ];
 
 /// These checks, or all.

@@ -44,7 +44,7 @@ struct Arguments {
     #[arg(long, value_delimiter = ',')]
     checks: Vec<String>,
 
-    /// How many seeds the simulation tries.
+    /// How many seeds the storms try.
     #[arg(long, default_value_t = 60)]
     seeds: u64,
 

@@ -38,7 +38,7 @@ use self::{
     load::{Extent, KEYS, Load, Operation, VALUE_BYTES},
     results::Results,
 };
-use crate::{Failure, Options, report::Comparison};
+use crate::{Failure, Options, machine, report::Comparison};
 
 /// How long one store is under load in a round, for each case.
 const TURN: Duration = Duration::from_millis(1_500);
@@ -67,6 +67,9 @@ struct Case {
 pub fn compare(options: &Options) -> Result<Comparison, Failure> {
     let cases = options.select(Case::all())?;
     let (etcd, version) = etcd_servers::find()?;
+    if machine::file_system_of(&options.directory) == "tmpfs" {
+        return Err(EndToEndError::InMemory { path: options.directory.clone() }.into());
+    }
     let directory = TempDir::with_prefix_in("end_to_end-", &options.directory)?;
     let mut ours = KvServers::start(&folder(directory.path(), "kv_server")?)?;
     let mut theirs = EtcdServers::start(&etcd, &folder(directory.path(), "etcd")?)?;

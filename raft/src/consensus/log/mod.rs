@@ -354,29 +354,27 @@ impl Log {
         max_bytes: usize,
         entries: &mut Vec<Entries>,
     ) -> Result<(), StorageError> {
-        let before = self.applying;
-        let mut bytes_left = max_bytes;
+        let (before, mut bytes) = (self.applying, 0_usize);
         while self.has_applicable() {
             let first = self.applying.next();
+            let bytes_left = max_bytes.saturating_sub(bytes);
             let run = if self.runs.holds(first) {
                 self.runs.run_at(first).slice(first, self.applicable())
             } else {
                 let last = self.applicable().min(self.runs.base().index);
                 self.read_storage(first, last, bytes_left).inspect_err(|_| self.applying = before)?
             };
-            let bytes = run.bytes();
             // Nearly always the whole run fits; a run that does not is cut, but never to nothing.
-            if bytes > bytes_left && !entries.is_empty() {
+            if run.bytes() > bytes_left && bytes > 0 {
                 break;
             }
             let run = run.prefix_of_bytes(bytes_left);
             let Some(last) = run.last_index() else { break };
             self.applying = last;
-            bytes_left = bytes_left.saturating_sub(bytes);
+            bytes += run.bytes();
             entries.push(run);
         }
-        if self.applying > before {
-            let bytes = entries.iter().map(|run| run.bytes()).sum();
+        if bytes > 0 {
             self.batches.push_back((self.applying, bytes));
             self.applying_bytes += bytes;
         }

@@ -83,7 +83,7 @@ impl Progress {
     /// Whether an append should be sent now, given the leader's last entry.
     #[must_use]
     pub fn wants_append(&self, last: LogIndex) -> bool {
-        self.may_append() && (self.next <= last || matches!(self.state, ProgressState::Probe { .. }))
+        (self.next <= last || matches!(self.state, ProgressState::Probe { .. })) && self.may_append()
     }
 
     /// Whether the follower holds entries that it does not know to be committed.

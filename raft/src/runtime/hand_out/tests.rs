@@ -217,7 +217,7 @@ fn a_forward_that_is_appended_and_committed_in_one_ready_is_answered() {
         forwards: vec![Forward { id, outcome: ForwardOutcome::Appended(EntryId::new(1, 1)) }],
         ..Ready::default()
     };
-    node.driver.hand_out(ready, &mut node.recorder).unwrap();
+    node.driver.hand_out(Box::new(ready), &mut node.recorder).unwrap();
     node.apply();
     assert_eq!(ticket.try_take(), Some(Outcome::Applied(1)));
 }

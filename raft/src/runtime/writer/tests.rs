@@ -60,7 +60,7 @@ impl StorageWriter for Disk {
 
 fn write(number: u64, must_sync: bool) -> WriteJob {
     let hard_state = HardState { term: Term(number), ..HardState::default() };
-    WriteJob::Write(Ready { number, must_sync, hard_state: Some(hard_state), ..Ready::default() })
+    WriteJob::Write(Box::new(Ready { number, must_sync, hard_state: Some(hard_state), ..Ready::default() }))
 }
 
 fn compact() -> WriteJob {

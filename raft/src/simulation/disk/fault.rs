@@ -104,4 +104,6 @@ pub(super) enum When {
     At(u64),
     /// One in so many of a kind, by chance.
     OneIn(Operation, u32),
+    /// The next of a kind, and no other.
+    Next(Operation),
 }

@@ -95,11 +95,16 @@ impl Machine {
         self.statistics.waited += self.slowness.get(&operation).copied().unwrap_or_default();
         let number = self.statistics.operations();
         let random = &mut self.random;
-        let happens = |rule: &&Rule| match rule.when {
+        let mut happens = |rule: &&Rule| match rule.when {
             When::At(at) => at == number,
             When::OneIn(kind, one_in) => kind == operation && random.random_ratio(1, one_in.max(1)),
+            When::Next(kind) => kind == operation,
         };
-        let fault = self.rules.iter().find(happens).map(|rule| rule.fault);
+        let rule = self.rules.iter().position(|rule| happens(&rule));
+        let fault = rule.map(|rule| self.rules[rule].fault);
+        if let Some(once) = rule.filter(|rule| matches!(self.rules[*rule].when, When::Next(_))) {
+            self.rules.remove(once);
+        }
         fault.into_iter().for_each(|fault| self.statistics.on_fault(fault));
         Ok(fault)
     }
@@ -119,12 +124,16 @@ impl Machine {
     /// How many pages can still be allocated.
     pub(super) fn free_pages(&self) -> u64 {
         let Some(capacity) = self.capacity_bytes else { return u64::MAX };
+        capacity.saturating_sub(self.used_bytes()) / PAGE_BYTES as u64
+    }
+
+    /// How much is taken by files that have a name or are open.
+    pub(super) fn used_bytes(&self) -> u64 {
         let named: BTreeSet<_> =
             self.directories.values().flat_map(|names| names.cached.values().copied()).collect();
         let is_live = |file: &FileId| named.contains(&Target::File(*file)) || self.handles.contains_key(file);
         let live = self.files.iter().filter(|(file, _)| is_live(file));
-        let used: u64 = live.map(|(_, content)| content.cached().allocated()).sum();
-        capacity.saturating_sub(used) / PAGE_BYTES as u64
+        live.map(|(_, content)| content.cached().allocated()).sum()
     }
 
     pub(super) fn place(&self, path: &Path) -> io::Result<Place> {

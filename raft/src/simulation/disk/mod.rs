@@ -10,7 +10,7 @@
 //! |---|---|
 //! | power fails at any moment | [`fail_at`](SimulatedFileSystem::fail_at) with [`Fault::Crash`], then [`restart`](SimulatedFileSystem::restart) |
 //! | only the process dies | [`restart_processes`](SimulatedFileSystem::restart_processes) |
-//! | a device fails, a call is cut short | [`fail_at`](SimulatedFileSystem::fail_at), [`fail_each`](SimulatedFileSystem::fail_each), [`fail_some`](SimulatedFileSystem::fail_some) |
+//! | a device fails, a call is cut short | [`fail_at`](SimulatedFileSystem::fail_at), [`fail_next`](SimulatedFileSystem::fail_next), [`fail_each`](SimulatedFileSystem::fail_each), [`fail_some`](SimulatedFileSystem::fail_some) |
 //! | a failed sync is followed by one that succeeds | [`Fault::Broken`] at a sync: what it lost stays lost |
 //! | the disk is full | [`set_capacity`](SimulatedFileSystem::set_capacity) |
 //! | bits rot | [`flip_bit`](SimulatedFileSystem::flip_bit), [`zero_page`](SimulatedFileSystem::zero_page) |
@@ -147,6 +147,11 @@ impl SimulatedFileSystem {
         self.add_rule(When::OneIn(operation, one_in), fault);
     }
 
+    /// `fault` happens to the next operation of this kind, and to no other.
+    pub fn fail_next(&self, operation: Operation, fault: Fault) {
+        self.add_rule(When::Next(operation), fault);
+    }
+
     fn add_rule(&self, when: When, fault: Fault) {
         self.machine.lock().rules.push(Rule { when, fault });
     }
@@ -160,6 +165,12 @@ impl SimulatedFileSystem {
     /// take nothing, and what was never written takes nothing. A removed file makes room when nobody has it open.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.machine.lock().capacity_bytes = bytes;
+    }
+
+    /// How many bytes the disk holds now, counted as for [`set_capacity`](Self::set_capacity).
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        self.machine.lock().used_bytes()
     }
 
     /// From now on an operation of this kind takes so long. Nobody waits: it is counted in [`Statistics::waited`].

@@ -30,8 +30,9 @@ const FIRST_SEQUENCE: u64 = 1;
 
 impl DiskStorage {
     /// Opens the log in `directory`, or begins one there if it holds none: that of a member of a cluster that was
-    /// founded with the membership `founders`. Every founding member is given the same. If there is a log already, what
-    /// it says counts, and `founders` does not.
+    /// founded with the membership `founders`. Every founding member is given the same, and so is every node that joins
+    /// later: the log tells it only of the changes since. If there is a log already, what it says counts, and `founders`
+    /// does not.
     ///
     /// # Errors
     /// [`OpenError`]. After [`OpenError::Damaged`] the node must not start from what is left.

@@ -16,7 +16,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// What a frame holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// One message.
     Message = 1,
     /// A question whether the other side is there: 8 bytes, to be given back.
@@ -53,14 +53,14 @@ impl Kind {
 
 /// What came.
 #[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) kind: Kind,
-    pub(super) body: Bytes,
+pub(crate) struct Frame {
+    pub(crate) kind: Kind,
+    pub(crate) body: Bytes,
 }
 
 /// Why no frame came.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FrameError {
+pub(crate) enum FrameError {
     #[error("the connection broke: {0}")]
     Broken(#[from] io::Error),
     #[error(
@@ -76,20 +76,20 @@ pub(super) enum FrameError {
 }
 
 /// Reads frames.
-pub(super) struct FrameReader<R> {
+pub(crate) struct FrameReader<R> {
     reader: BufReader<R>,
     max_bytes: usize,
 }
 
 impl<R: Read> FrameReader<R> {
     /// Takes frames whose body has at most `max_bytes`.
-    pub(super) fn new(reader: R, max_bytes: usize) -> Self {
+    pub(crate) fn new(reader: R, max_bytes: usize) -> Self {
         let buffer_bytes = BUFFER_BYTES.min(max_bytes.saturating_add(HEADER_LENGTH));
         Self { reader: BufReader::with_capacity(buffer_bytes, reader), max_bytes }
     }
 
     /// Waits for the next frame.
-    pub(super) fn next(&mut self) -> Result<Frame, FrameError> {
+    pub(crate) fn next(&mut self) -> Result<Frame, FrameError> {
         let mut header = [0; HEADER_LENGTH];
         self.reader.read_exact(&mut header)?;
         let [a, b, c, d, lengths @ .., kind] = header;
@@ -148,7 +148,7 @@ pub(super) fn end(buffer: &mut BytesMut, start: usize, kind: Kind, tail: Option<
 }
 
 /// Puts a whole frame at the end of `buffer`.
-pub(super) fn put(buffer: &mut BytesMut, kind: Kind, body: &[u8]) {
+pub(crate) fn put(buffer: &mut BytesMut, kind: Kind, body: &[u8]) {
     let start = begin(buffer);
     buffer.put_slice(body);
     end(buffer, start, kind, None);

@@ -92,7 +92,7 @@ mod channel;
 mod connected;
 mod dial;
 mod error;
-mod frame;
+pub(crate) mod frame;
 mod greeting;
 mod handshake;
 mod identity;

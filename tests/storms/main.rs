@@ -62,7 +62,7 @@ fn storms_break_no_promise_and_end_in_agreement() {
                 let profile = World::from_seed(seed).profile.name;
                 eprintln!(
                     "a storm of the profile `{profile}`; replay: QUORATE_SEED={seed} {}cargo test -p \
-                     quorate-tests --test simulation storms",
+                     quorate-tests --test storms",
                     pinned.unwrap_or_default()
                 );
                 resume_unwind(failure);

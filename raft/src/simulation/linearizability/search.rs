@@ -8,32 +8,33 @@
 //!
 //! 1. A read that may come next and sees the present state is taken at once: it changes nothing.
 //! 2. Of open operations that do the same, the one called first is taken first.
-//! 3. An open operation is taken only to be seen: none is followed by a write, and none leaves the state
+//! 3. An open operation is taken only to be seen: none is followed by one that overwrites it, and none leaves the state
 //!    as it was. Otherwise it might as well never have happened.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
-use super::history::Operation;
-use super::model::{Action, Register};
+use super::{Model, Operation, bits::Bits};
 
-/// Whether the operations can be ordered, if the register begins in one of the states `starts`.
+/// Whether the operations can be ordered, if the object begins in one of the states `starts`.
 #[must_use]
-pub fn order_exists(operations: &[Operation], starts: &[Register]) -> bool {
-    let mut search = Search::new(operations);
-    starts.iter().any(|start| search.run(*start))
+pub fn order_exists<M: Model>(operations: &[Operation<M>], starts: &[M::State]) -> bool {
+    starts.iter().any(|start| Search::<M>::new(operations, start.clone()).run())
 }
 
 /// An answered operation: it must be part of the order.
-struct Required {
-    call: u64,
-    answer: u64,
-    action: Action,
+struct Required<'a, M: Model> {
+    call: Duration,
+    answer: Duration,
+    action: &'a M::Action,
 }
 
 /// An operation of unknown outcome: it may be part of the order.
-struct Optional {
-    call: u64,
-    action: Action,
+struct Optional<'a, M: Model> {
+    call: Duration,
+    action: &'a M::Action,
     /// The open operation before it that does the same.
     twin: Option<usize>,
 }
@@ -49,38 +50,41 @@ enum Choice {
 }
 
 /// One taken operation, and the state before it.
-struct Step {
+struct Step<S> {
     choice: Choice,
-    before: Register,
+    before: S,
 }
 
-struct Search {
+/// What was taken, as words, and the state that it left.
+type Configuration<S> = (S, Box<[u64]>);
+
+struct Search<'a, M: Model> {
     /// In the order of their calls.
-    required: Vec<Required>,
+    required: Vec<Required<'a, M>>,
     /// In the order of their calls.
-    optional: Vec<Optional>,
+    optional: Vec<Optional<'a, M>>,
     taken_required: Bits,
     taken_optional: Bits,
     remaining: usize,
-    register: Register,
-    path: Vec<Step>,
-    visited: HashSet<Box<[u64]>>,
+    state: M::State,
+    path: Vec<Step<M::State>>,
+    visited: HashSet<Configuration<M::State>>,
 }
 
-impl Search {
-    fn new(operations: &[Operation]) -> Self {
-        let mut sorted: Vec<&Operation> = operations.iter().collect();
+impl<'a, M: Model> Search<'a, M> {
+    fn new(operations: &'a [Operation<M>], start: M::State) -> Self {
+        let mut sorted: Vec<&Operation<M>> = operations.iter().collect();
         sorted.sort_by_key(|operation| operation.call);
-        let required: Vec<Required> = sorted
+        let required: Vec<_> = sorted
             .iter()
-            .filter_map(|o| o.answer.map(|answer| Required { call: o.call, answer, action: o.action }))
+            .filter_map(|o| o.answer.map(|answer| Required { call: o.call, answer, action: &o.action }))
             .collect();
         let optional = optional_operations(&sorted);
         Self {
             taken_required: Bits::new(required.len()),
             taken_optional: Bits::new(optional.len()),
             remaining: required.len(),
-            register: Register::MISSING,
+            state: start,
             path: Vec::new(),
             visited: HashSet::new(),
             required,
@@ -88,10 +92,8 @@ impl Search {
         }
     }
 
-    /// Whether an order exists that begins in `start`. Nothing is taken before and after a failure, so
-    /// that the next start may follow; what was visited leads nowhere from any start.
-    fn run(&mut self, start: Register) -> bool {
-        self.register = start;
+    /// Whether an order exists.
+    fn run(&mut self) -> bool {
         let mut tried = None;
         while self.remaining > 0 {
             if self.take_next(tried) {
@@ -134,8 +136,8 @@ impl Search {
     }
 
     /// The first answer among the operations that are not taken: what is called later comes later.
-    fn first_answer(&self) -> u64 {
-        let mut deadline = u64::MAX;
+    fn first_answer(&self) -> Duration {
+        let mut deadline = Duration::MAX;
         for index in self.taken_required.zeros_from(0) {
             let operation = &self.required[index];
             if operation.call > deadline {
@@ -146,21 +148,21 @@ impl Search {
         deadline
     }
 
-    fn free_read(&self, deadline: u64) -> Option<usize> {
+    fn free_read(&self, deadline: Duration) -> Option<usize> {
         self.taken_required.zeros_from(0).take_while(|index| self.required[*index].call <= deadline).find(
             |index| {
                 let action = self.required[*index].action;
-                matches!(action, Action::Read(_)) && self.register.after(action).is_some()
+                M::is_read(action) && M::after(&self.state, action).is_some()
             },
         )
     }
 
-    fn next_required(&self, from: usize, deadline: u64) -> Option<usize> {
+    fn next_required(&self, from: usize, deadline: Duration) -> Option<usize> {
         let index = self.taken_required.zeros_from(from).next()?;
         (self.required[index].call <= deadline).then_some(index)
     }
 
-    fn next_optional(&self, from: usize, deadline: u64) -> Option<usize> {
+    fn next_optional(&self, from: usize, deadline: Duration) -> Option<usize> {
         let called = |index: &usize| self.optional[*index].call <= deadline;
         let first_of_its_kind =
             |index: &usize| self.optional[*index].twin.is_none_or(|twin| self.taken_optional.contains(twin));
@@ -169,36 +171,35 @@ impl Search {
 
     /// Takes the operation, unless it cannot come next or leads to where the search has been.
     fn take(&mut self, choice: Choice) -> bool {
-        let before = self.register;
         let Some(after) = self.state_after(choice) else { return false };
         self.mark(choice);
-        if !self.visited.insert(self.configuration(after)) {
+        if !self.visited.insert(self.configuration(&after)) {
             self.unmark(choice);
             return false;
         }
-        self.register = after;
+        let before = std::mem::replace(&mut self.state, after);
         self.path.push(Step { choice, before });
         true
     }
 
-    fn state_after(&self, choice: Choice) -> Option<Register> {
+    fn state_after(&self, choice: Choice) -> Option<M::State> {
         let (action, is_optional) = match choice {
             Choice::Forced(index) | Choice::Required(index) => (self.required[index].action, false),
             Choice::Optional(index) => (self.optional[index].action, true),
         };
         let follows_optional = matches!(self.path.last(), Some(Step { choice: Choice::Optional(_), .. }));
-        if follows_optional && matches!(action, Action::Write(_)) {
+        if follows_optional && M::overwrites(action) {
             return None;
         }
-        let after = self.register.after(action)?;
-        (!is_optional || after != self.register).then_some(after)
+        let after = M::after(&self.state, action)?;
+        (!is_optional || after != self.state).then_some(after)
     }
 
     /// Takes the last operation back.
     fn undo(&mut self) -> Option<Choice> {
         let step = self.path.pop()?;
         self.unmark(step.choice);
-        self.register = step.before;
+        self.state = step.before;
         Some(step.choice)
     }
 
@@ -222,78 +223,25 @@ impl Search {
         }
     }
 
-    /// The configuration as words. Required operations are taken nearly in order, so the words that are
-    /// full are only counted: a long history does not make every configuration long.
-    fn configuration(&self, register: Register) -> Box<[u64]> {
-        let state = register.value().map_or(0, |value| u64::from(value.index()) + 1);
+    /// Required operations are taken nearly in order, so the words that are full are only counted: a long history does
+    /// not make every configuration long.
+    fn configuration(&self, state: &M::State) -> Configuration<M::State> {
         let (full, rest) = self.taken_required.compact();
-        let mut words = Vec::with_capacity(2 + self.taken_optional.words.len() + rest.len());
-        words.extend([state, full as u64]);
+        let mut words = Vec::with_capacity(1 + self.taken_optional.words.len() + rest.len());
+        words.push(full as u64);
         words.extend(&self.taken_optional.words);
         words.extend(rest);
-        words.into_boxed_slice()
+        (state.clone(), words.into_boxed_slice())
     }
 }
 
 /// The open operations with their twins; open reads say nothing and are left out.
-fn optional_operations(sorted: &[&Operation]) -> Vec<Optional> {
-    let mut last_of_kind: HashMap<Action, usize> = HashMap::new();
+fn optional_operations<'a, M: Model>(sorted: &[&'a Operation<M>]) -> Vec<Optional<'a, M>> {
+    let mut last_of_kind: HashMap<&M::Action, usize> = HashMap::new();
     let mut optional = Vec::new();
-    for operation in sorted.iter().filter(|o| o.answer.is_none() && !matches!(o.action, Action::Read(_))) {
-        let twin = last_of_kind.insert(operation.action, optional.len());
-        optional.push(Optional { call: operation.call, action: operation.action, twin });
+    for operation in sorted.iter().filter(|o| o.answer.is_none() && !M::is_read(&o.action)) {
+        let twin = last_of_kind.insert(&operation.action, optional.len());
+        optional.push(Optional { call: operation.call, action: &operation.action, twin });
     }
     optional
-}
-
-/// A set of indices that fills from the front.
-struct Bits {
-    length: usize,
-    words: Vec<u64>,
-    /// How many words at the front are full.
-    full: usize,
-}
-
-impl Bits {
-    fn new(length: usize) -> Self {
-        Self { length, words: vec![0; length.div_ceil(64)], full: 0 }
-    }
-
-    fn contains(&self, index: usize) -> bool {
-        self.words[index / 64] & (1 << (index % 64)) != 0
-    }
-
-    fn insert(&mut self, index: usize) {
-        self.words[index / 64] |= 1 << (index % 64);
-        while self.words.get(self.full) == Some(&u64::MAX) {
-            self.full += 1;
-        }
-    }
-
-    fn remove(&mut self, index: usize) {
-        self.words[index / 64] &= !(1 << (index % 64));
-        self.full = self.full.min(index / 64);
-    }
-
-    /// The number of full words, and the words after them up to the last that is not empty.
-    fn compact(&self) -> (usize, &[u64]) {
-        let end = self.words.iter().rposition(|word| *word != 0).map_or(self.full, |last| last + 1);
-        (self.full, &self.words[self.full..end.max(self.full)])
-    }
-
-    /// The indices that are not in the set, from `start` on.
-    fn zeros_from(&self, start: usize) -> impl Iterator<Item = usize> + '_ {
-        let first = start.max(self.full * 64);
-        let mut word_index = first / 64;
-        let mut zeros = self.words.get(word_index).map_or(0, |word| !word & (u64::MAX << (first % 64)));
-        std::iter::from_fn(move || {
-            while zeros == 0 {
-                word_index += 1;
-                zeros = !*self.words.get(word_index)?;
-            }
-            let index = word_index * 64 + zeros.trailing_zeros() as usize;
-            zeros &= zeros - 1;
-            (index < self.length).then_some(index)
-        })
-    }
 }

@@ -1,0 +1,68 @@
+//! Which seed is which simulation.
+
+use std::fmt;
+
+use quorate::simulation::plan::{Plan, Profile};
+
+/// Seeds, and what they are taken for in turn.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cases {
+    /// The first seed.
+    pub from: u64,
+    /// What kind of storms; at least one.
+    pub profiles: Vec<Profile>,
+    /// How many voters; if none is given, the seed decides.
+    pub voters: Vec<u64>,
+}
+
+/// One simulation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Case {
+    /// What decides on it.
+    pub seed: u64,
+    /// What kind of storm.
+    pub profile: Profile,
+    /// How many voters, if the seed does not decide.
+    pub voters: Option<u64>,
+}
+
+impl Cases {
+    /// What this seed is taken for, whichever seed is the first.
+    #[must_use]
+    pub fn of_seed(&self, seed: u64) -> Case {
+        let profiles = self.profiles.len() as u64;
+        let profile = self.profiles[(seed % profiles) as usize];
+        // The quotient: profiles and voters meet in every combination.
+        let voters = (seed / profiles).checked_rem(self.voters.len() as u64);
+        Case { seed, profile, voters: voters.map(|index| self.voters[index as usize]) }
+    }
+
+    /// The case with this number, counted from 0.
+    #[must_use]
+    pub fn nth(&self, number: u64) -> Case {
+        self.of_seed(self.from.wrapping_add(number))
+    }
+}
+
+impl Case {
+    /// What is to happen in it.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        self.profile.draw(self.seed, self.voters)
+    }
+
+    /// The command that runs it again.
+    #[must_use]
+    pub fn replay(&self) -> String {
+        let Self { seed, profile, voters } = self;
+        let nodes = voters.map(|voters| format!(" --nodes {voters}")).unwrap_or_default();
+        format!("cargo simulate --seeds 1 --from {seed} --profile {profile}{nodes}")
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}, {}", self.seed, self.profile)?;
+        self.voters.map_or(Ok(()), |voters| write!(f, ", {voters} voters"))
+    }
+}
