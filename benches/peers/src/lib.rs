@@ -8,6 +8,7 @@
 pub mod cluster;
 pub mod disk;
 pub mod end_to_end;
+pub mod in_process;
 pub mod log_replication;
 pub mod machine;
 pub mod memory;
@@ -47,6 +48,11 @@ pub const COMPARISONS: &[Entry] = &[
         name: "disk",
         about: "the log on disk alone, beside raft-engine and beside a bare write",
         compare: disk::compare,
+    },
+    Entry {
+        name: "in_process",
+        about: "three nodes with their threads in one process, and one client, beside openraft",
+        compare: in_process::compare,
     },
     Entry {
         name: "end_to_end",
