@@ -179,6 +179,10 @@ impl<W: Workload> World<W> {
             return;
         }
         if !self.actions.operators.is_begun {
+            if self.actions.damaged.is_some() {
+                // It will have to be replaced, and nothing may come before that.
+                return;
+            }
             self.put_lost_first(membership);
             self.check_newcomers();
         }

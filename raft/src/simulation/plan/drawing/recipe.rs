@@ -86,7 +86,13 @@ impl Recipe {
             Profile::Leases => (
                 seconds(20, 60),
                 (15, 60),
-                &[(LEASE_CLOCKS, 3), (NETWORK, 2), (PROCESSES, 1), (&[(Kind::Pause, 4)], 2), (LEADERSHIP, 2)],
+                &[
+                    (LEASE_CLOCKS, 3),
+                    (NETWORK, 2),
+                    (PROCESSES, 1),
+                    (&[(Kind::Pause, 4), (Kind::Isolate, 6)], 2),
+                    (LEADERSHIP, 2),
+                ],
             ),
             Profile::Membership => {
                 (seconds(30, 60), (10, 40), &[(MEMBERS, 4), (NETWORK, 1), (PROCESSES, 1), (LEADERSHIP, 1)])
