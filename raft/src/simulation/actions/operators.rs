@@ -21,7 +21,7 @@ use super::{
     wish::{Goal, Wish},
 };
 use crate::{
-    consensus::{ConfChange, Membership, NodeId, Term},
+    consensus::{ChangeError, ConfChange, ConfChangeError, Membership, NodeId, Term, TransferError},
     runtime::{Completion, MembershipError, MembershipGoal, Outcome, RefusalReason},
 };
 
@@ -96,19 +96,22 @@ impl Errand {
 }
 
 fn end_of<T>(outcome: &Outcome<T>) -> End {
-    use crate::consensus::{ChangeError, ConfChangeError, TransferError};
     match outcome {
         Outcome::Applied(_) => End::Done,
-        Outcome::NotAccepted(refusal) => match refusal.reason {
-            RefusalReason::ConfChange(ConfChangeError::Change(
-                ChangeError::NoVoters | ChangeError::ZeroId | ChangeError::NotFounded,
-            ))
-            | RefusalReason::Membership(MembershipError::NotMember { .. })
-            | RefusalReason::Transfer(TransferError::NotVoter { .. }) => End::Never,
-            _ => End::Again,
-        },
-        Outcome::Unknown(_) => End::Again,
+        Outcome::NotAccepted(refusal) if makes_no_sense(refusal.reason) => End::Never,
+        Outcome::NotAccepted(_) | Outcome::Unknown(_) => End::Again,
     }
+}
+
+/// Whether it would be refused again, as long as the membership is what it is.
+const fn makes_no_sense(reason: RefusalReason) -> bool {
+    matches!(
+        reason,
+        RefusalReason::ConfChange(ConfChangeError::Change(
+            ChangeError::NoVoters | ChangeError::ZeroId | ChangeError::NotFounded
+        )) | RefusalReason::Membership(MembershipError::NotMember { .. })
+            | RefusalReason::Transfer(TransferError::NotVoter { .. })
+    )
 }
 
 impl<W: Workload> World<W> {
