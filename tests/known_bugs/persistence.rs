@@ -1,6 +1,6 @@
 //! Restarts: what a crash leaves, and what a node makes of it.
 
-use harness::{Cluster, envelope, kind, log_of, run_after};
+use harness::{Cluster, envelope, kind, log_of, remove, run_after};
 use quorate::{
     Config, EntryId, HardState, LogIndex, MemStorage, Message, NewError, NodeId, RawNode, ReadOutcome,
     StepError, Storage, Term,
@@ -104,6 +104,22 @@ fn c15_only_the_commit_index_need_not_be_durable() {
         Message::VoteRequest { last: EntryId::new(1, 9), priority: 0, committed: None, transfer: false };
     cluster.node(3).raw().step(envelope(2, 3, 3, vote)).unwrap();
     cluster.node(3).take_ready(|ready| assert!(ready.must_sync && ready.hard_state.is_some()));
+}
+
+/// The commit of a change must be: a node that is left alone, and forgets that it is, asks for the votes of those who are
+/// gone.
+#[test]
+fn c15_commit_of_a_change_is_durable() {
+    let mut cluster = Cluster::of(2);
+    cluster.elect(1);
+    cluster.change(1, [remove(2)]);
+    cluster.settle();
+    assert_eq!(cluster.membership(1), "voters=[n1]");
+    cluster.partition(&[&[1], &[2]]);
+    cluster.crash(1);
+    cluster.restart(1);
+    cluster.pass(40);
+    assert!(cluster.leads(1), "nobody else votes");
 }
 
 /// Elsewhere killing all nodes at once lost what clients had been told was done.

@@ -7,7 +7,7 @@ use slog::Logger;
 
 use super::{
     config::Config,
-    entry::Proposal,
+    entry::{EntryKind, Proposal},
     error::{CampaignError, ConfChangeError, NewError, ProposeError, ReadError, StepError, TransferError},
     invariants::Before,
     message::Envelope,
@@ -241,7 +241,14 @@ impl RawNode {
             self.leadership = leadership;
             votes_changed = (self.raft.term, self.raft.vote) != (self.hard_state.term, self.hard_state.vote);
         }
-        ready.must_sync = votes_changed || !ready.entries.is_empty() || ready.snapshot.is_some();
+        // A node that forgot that a change is in force would ask for the votes of those who are gone -> that commit is
+        // not forgotten.
+        let changes = ready
+            .committed
+            .iter()
+            .flat_map(|run| run.iter())
+            .any(|entry| entry.kind == EntryKind::ConfChange);
+        ready.must_sync = votes_changed || changes || !ready.entries.is_empty() || ready.snapshot.is_some();
         if votes_changed || self.raft.log.committed() != self.hard_state.commit {
             self.hard_state = self.raft.hard_state();
             ready.hard_state = Some(self.hard_state);

@@ -43,8 +43,9 @@ pub struct Ready {
     /// The hard state, if it has changed.
     pub hard_state: Option<HardState>,
 
-    /// Whether the write must be durable before the next step. False if only the commit index has changed,
-    /// which can be learned again.
+    /// Whether the write must be durable before the next step, with all that was written before. False if only the
+    /// commit index has changed, which can be learned again; but true if a change of membership is committed, for those
+    /// from whom it could be learned may be gone by then.
     pub must_sync: bool,
 
     /// Messages that promise what was just written: votes, and acknowledgements of entries. They wait for

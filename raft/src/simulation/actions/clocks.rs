@@ -41,9 +41,8 @@ impl<W: Workload> World<W> {
 
     /// A clock goes as the latest fault on it says; without one, as it goes by itself.
     pub(super) fn apply_clock_rate(&mut self, at: usize) {
-        let of_fault = |fault: &Fault| match fault {
-            Fault::ClockRate(clock, rate) if *clock == at => Some(*rate),
-            _ => None,
+        let of_fault = |fault: &Fault| {
+            if let Fault::ClockRate(clock, rate) = fault { (*clock == at).then_some(*rate) } else { None }
         };
         let latest = self.actions.faults.values().rev().find_map(of_fault);
         let usual = self.plan.clock_rates.get(at).copied().unwrap_or_default();

@@ -48,7 +48,7 @@ pub(super) fn choose(files: &SimulatedFileSystem, choice: u64) -> Option<Spot> {
     let file = usize::try_from(choice % all.len().max(1) as u64).ok()?;
     let (path, length) = all.into_iter().nth(file)?;
     let choice = choice.rotate_right(16);
-    Some(Spot { path, offset: choice % length, bit: (choice >> 40) as u8 % 8 })
+    Some(Spot { path, offset: choice % length, bit: u8::try_from((choice >> 40) % 8).ok()? })
 }
 
 impl Spot {
@@ -63,7 +63,7 @@ impl Spot {
 pub(super) fn verdict(files: &SimulatedFileSystem, spot: &Spot, options: DiskOptions) -> Verdict {
     let (before, after) = (files.fork(1), files.fork(1));
     spot.flip(&before);
-    match (contents(before, options.clone()), contents(after, options)) {
+    match (contents(before, options), contents(after, options)) {
         (Some(before), Some(after)) if before == after => Verdict::Sound,
         (Some(_), Some(_)) => Verdict::Forgetful,
         (_, None) => Verdict::Refused,

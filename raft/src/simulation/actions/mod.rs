@@ -7,6 +7,7 @@
 //! | `damage` | what a log with a flipped bit is good for |
 //! | `survivable` | never more harm than Raft promises to survive |
 //! | `operators`, `wish` | whoever changes the membership and hands leadership over, until it is done |
+//! | `departures` | nodes that go for good |
 //! | `upgrades` | a node is shut down in order, and comes back with a later version |
 //!
 //! A fault that lasts is remembered under the number of its action, with what its end must undo. So faults of one kind
@@ -14,6 +15,7 @@
 
 mod clocks;
 mod damage;
+mod departures;
 mod disks;
 mod network;
 mod operators;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::{
     super::{
         counts::Count,
-        plan::{JointTransition, Whom},
+        plan::Whom,
         random::Random,
         trace::What,
         workload::Workload,
@@ -21,7 +21,7 @@ use super::{
     wish::{Goal, Wish},
 };
 use crate::{
-    consensus::{ConfChange, Membership, NodeId, Term},
+    consensus::{ChangeError, ConfChange, ConfChangeError, Membership, NodeId, Term, TransferError},
     runtime::{Completion, MembershipError, MembershipGoal, Outcome, RefusalReason},
 };
 
@@ -37,15 +37,15 @@ const AFTERLIFE: Duration = Duration::from_secs(3);
 /// What operators want, and how far they have come.
 #[derive(Default)]
 pub(super) struct Operators {
-    wishes: VecDeque<Wish>,
+    pub(super) wishes: VecDeque<Wish>,
     /// The first wish was given to a leader: it may come into force at any time.
-    is_begun: bool,
+    pub(super) is_begun: bool,
     change: Errand,
     /// Who is to lead, and until when that is tried.
     transfer: Option<(NodeId, Duration)>,
     transfer_order: Errand,
     /// Nodes that were removed, and when they are shut down.
-    retiring: Vec<(Duration, usize)>,
+    pub(super) retiring: Vec<(Duration, usize)>,
     /// The term of the latest leader that was listened to: an earlier one knows less.
     term: Term,
     is_awake: bool,
@@ -96,86 +96,25 @@ impl Errand {
 }
 
 fn end_of<T>(outcome: &Outcome<T>) -> End {
-    use crate::consensus::{ChangeError, ConfChangeError, TransferError};
     match outcome {
         Outcome::Applied(_) => End::Done,
-        Outcome::NotAccepted(refusal) => match refusal.reason {
-            RefusalReason::ConfChange(ConfChangeError::Change(
-                ChangeError::NoVoters | ChangeError::ZeroId | ChangeError::NotFounded,
-            ))
-            | RefusalReason::Membership(MembershipError::NotMember { .. })
-            | RefusalReason::Transfer(TransferError::NotVoter { .. }) => End::Never,
-            _ => End::Again,
-        },
-        Outcome::Unknown(_) => End::Again,
+        Outcome::NotAccepted(refusal) if makes_no_sense(refusal.reason) => End::Never,
+        Outcome::NotAccepted(_) | Outcome::Unknown(_) => End::Again,
     }
 }
 
+/// Whether it would be refused again, as long as the membership is what it is.
+const fn makes_no_sense(reason: RefusalReason) -> bool {
+    matches!(
+        reason,
+        RefusalReason::ConfChange(ConfChangeError::Change(
+            ChangeError::NoVoters | ChangeError::ZeroId | ChangeError::NotFounded
+        )) | RefusalReason::Membership(MembershipError::NotMember { .. })
+            | RefusalReason::Transfer(TransferError::NotVoter { .. })
+    )
+}
+
 impl<W: Workload> World<W> {
-    pub(super) fn wish_voter(&mut self, node: NodeId) -> Done {
-        self.wish(Goal::Operation(MembershipGoal::AddVoter(node)), Vec::new())
-    }
-
-    pub(super) fn wish_learner(&mut self, node: NodeId) -> Done {
-        self.wish(Goal::Operation(MembershipGoal::AddLearner(node)), Vec::new())
-    }
-
-    pub(super) fn wish_removal(&mut self, number: usize, whom: Whom) -> Done {
-        let gone = self.nodes[self.find(number, whom)?].id;
-        self.wish(Goal::Operation(MembershipGoal::Remove(gone)), vec![gone])
-    }
-
-    pub(super) fn wish_replacement(&mut self, number: usize, whom: Whom, new: NodeId) -> Done {
-        let old = self.nodes[self.find(number, whom)?].id;
-        if old == new {
-            return Err("it would take its own place");
-        }
-        self.wish(Goal::Operation(MembershipGoal::Replace { old, new }), vec![old])
-    }
-
-    pub(super) fn wish_joint_change(
-        &mut self,
-        voters: &[NodeId],
-        learners: &[NodeId],
-        gone: &[NodeId],
-        transition: JointTransition,
-    ) -> Done {
-        let goal = Goal::Joint {
-            voters: voters.to_vec(),
-            learners: learners.to_vec(),
-            gone: gone.to_vec(),
-            transition,
-        };
-        self.wish(goal, gone.to_vec())
-    }
-
-    pub(super) fn wish_transfer(&mut self, number: usize, to: Whom) -> Done {
-        let to = self.nodes[self.find(number, to)?].id;
-        self.actions.operators.transfer = Some((to, self.now + TRANSFER));
-        self.actions.operators.transfer_order.until = None;
-        self.wake_operators();
-        Ok(())
-    }
-
-    fn wish(&mut self, goal: Goal, gone: Vec<NodeId>) -> Done {
-        for new in goal.newcomers() {
-            match self.position(new) {
-                Some(at) if self.is_gone(at) => return Err("a node of that number has gone for good"),
-                Some(_) => {}
-                None => self.set_up_new(new),
-            }
-        }
-        self.actions.operators.wishes.push_back(Wish { goal, gone });
-        self.wake_operators();
-        Ok(())
-    }
-
-    /// A node that belongs to no cluster yet. It is told who founded the one that it is to join; the log tells the rest.
-    fn set_up_new(&mut self, id: NodeId) {
-        let at = self.set_up(id, self.plan.founders());
-        self.plan_start(at, Duration::ZERO);
-    }
-
     /// Operators look at the cluster before long, and go on doing so while they want something.
     pub(super) fn wake_operators(&mut self) {
         if !std::mem::replace(&mut self.actions.operators.is_awake, true) {
@@ -222,7 +161,7 @@ impl<W: Workload> World<W> {
         }
     }
 
-    fn drop_wish(&mut self, why: &str) {
+    pub(super) fn drop_wish(&mut self, why: &str) {
         let operators = &mut self.actions.operators;
         operators.is_begun = false;
         if let Some(wish) = operators.wishes.pop_front() {
@@ -243,23 +182,28 @@ impl<W: Workload> World<W> {
             return;
         }
         if !self.actions.operators.is_begun {
+            if self.actions.damaged.is_some() {
+                // It will have to be replaced, and nothing may come before that.
+                return;
+            }
             self.put_lost_first(membership);
             self.check_newcomers();
         }
         let Some(wish) = self.actions.operators.wishes.front().cloned() else { return };
         if wish.goal.is_reached(membership) {
             self.finish_wish(wish);
-        } else if let Some(change) = wish.goal.change() {
+            return;
+        }
+        self.actions.operators.is_begun = true;
+        if let Some(change) = wish.goal.change() {
             self.order_change(at, change);
         } else if let Goal::Operation(goal) = wish.goal {
-            self.actions.operators.is_begun = true;
             let completion = self.begin_errand();
             self.give_order(at, Order::Operate(goal, completion));
         }
     }
 
     fn order_change(&mut self, at: usize, change: ConfChange) {
-        self.actions.operators.is_begun = true;
         let completion = self.begin_errand();
         self.give_order(at, Order::ChangeMembership(change, completion));
     }
@@ -269,6 +213,14 @@ impl<W: Workload> World<W> {
         let completion = operators.completion();
         operators.change = Errand { order: operators.orders, until: Some(self.now + PATIENCE) };
         completion
+    }
+
+    pub(super) fn wish_transfer(&mut self, number: usize, to: Whom) -> Done {
+        let to = self.nodes[self.find(number, to)?].id;
+        self.actions.operators.transfer = Some((to, self.now + TRANSFER));
+        self.actions.operators.transfer_order.until = None;
+        self.wake_operators();
+        Ok(())
     }
 
     fn pursue_transfer(&mut self, at: usize) {
@@ -281,59 +233,6 @@ impl<W: Workload> World<W> {
             operators.transfer_order = Errand { order: operators.orders, until: Some(until) };
             self.give_order(at, Order::Transfer(to, completion));
         }
-    }
-
-    /// A node with a damaged log is lost as soon as it has noticed. Should it run all the same, it is not trusted.
-    fn find_lost(&mut self) {
-        let Some(at) = self.actions.damaged else { return };
-        let node = &mut self.nodes[at];
-        node.is_lost |= node.process.is_some();
-        if node.is_lost {
-            self.actions.damaged = None;
-        }
-    }
-
-    /// The node that has lost its disk, if one has and is not replaced yet.
-    pub(super) fn lost(&self) -> Option<usize> {
-        self.nodes.iter().position(|node| node.is_lost)
-    }
-
-    /// A node that has lost its disk is replaced before anything else is done.
-    fn put_lost_first(&mut self, membership: &Membership) {
-        let Some(at) = self.lost() else { return };
-        let old = self.nodes[at].id;
-        if !membership.contains(old) {
-            self.retire(at);
-            return;
-        }
-        let new = self.next_id();
-        self.set_up_new(new);
-        let goal = Goal::Operation(MembershipGoal::Replace { old, new });
-        self.note(Some(old), What::Action(format!("is lost: {new} is to take its place")));
-        self.actions.operators.wishes.push_front(Wish { goal, gone: vec![old] });
-        // Whatever else happens, it is not replaced twice.
-        self.actions.operators.is_begun = true;
-    }
-
-    /// A wish for a node that has gone since is given up.
-    fn check_newcomers(&mut self) {
-        let Some(wish) = self.actions.operators.wishes.front() else { return };
-        if wish.goal.newcomers().any(|id| self.position(id).is_some_and(|at| self.is_gone(at))) {
-            self.drop_wish("its node has gone for good");
-        }
-    }
-
-    /// Whether a node will not come back, or is about to go.
-    fn is_gone(&self, at: usize) -> bool {
-        let is_retiring = self.actions.operators.retiring.iter().any(|(_, retiring)| *retiring == at);
-        self.nodes[at].is_retired || self.nodes[at].is_lost || is_retiring
-    }
-
-    /// A number that no node has, and that the plan has for none.
-    fn next_id(&self) -> NodeId {
-        let planned = self.plan.actions.iter().flat_map(|planned| planned.action.newcomers());
-        let all = self.nodes.iter().map(|node| node.id).chain(planned);
-        NodeId(1 + all.map(|id| id.0).max().unwrap_or_default())
     }
 
     fn finish_wish(&mut self, wish: Wish) {
@@ -352,47 +251,6 @@ impl<W: Workload> World<W> {
         operators.is_begun = false;
         operators.wishes.pop_front();
         self.retire_those_due();
-    }
-
-    /// Shuts down those who had their time, and without whom the others get along.
-    fn retire_those_due(&mut self) {
-        let all = std::mem::take(&mut self.actions.operators.retiring);
-        let (due, others): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|(until, at)| *until <= self.now && self.is_dispensable(*at));
-        self.actions.operators.retiring = others;
-        due.into_iter().for_each(|(_, at)| self.retire(at));
-    }
-
-    /// Whether a node that was removed is not needed any more. Until a majority of the others knows that it was removed,
-    /// nobody may be able to lead without its vote.
-    fn is_dispensable(&self, at: usize) -> bool {
-        let id = self.nodes[at].id;
-        let is_gone = |membership: &Membership| !membership.contains(id);
-        self.nodes[at].is_lost
-            || self.membership().is_some_and(|all| is_gone(&all) && self.know(&all, None, is_gone))
-    }
-
-    /// Whether a majority of the voters runs and has a membership like this, one of them left aside.
-    pub(super) fn know(
-        &self,
-        membership: &Membership,
-        but: Option<NodeId>,
-        is_like_this: impl Fn(&Membership) -> bool,
-    ) -> bool {
-        let voters = &membership.voters.incoming;
-        let knows = |id: NodeId| {
-            let process = self.position(id).and_then(|at| self.nodes[at].process.as_ref());
-            process.is_some_and(|process| is_like_this(&process.driver.raw().status().membership))
-        };
-        let others = voters.voters().iter().filter(|voter| Some(**voter) != but);
-        others.filter(|voter| knows(**voter)).count() >= voters.size()
-    }
-
-    /// A node is shut down for good.
-    fn retire(&mut self, at: usize) {
-        self.shut_down(at);
-        let node = &mut self.nodes[at];
-        (node.is_retired, node.is_lost) = (true, false);
     }
 
     /// What was not begun is not done any more; what was removed is shut down at once.

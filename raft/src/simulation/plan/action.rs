@@ -261,13 +261,17 @@ pub enum Action {
 impl Action {
     /// Nodes that this brings in, and that may not run before.
     pub(in crate::simulation) fn newcomers(&self) -> impl Iterator<Item = NodeId> {
-        let all = match self {
-            Self::AddVoter { node } | Self::AddLearner { node } => vec![*node],
-            Self::Replace { new, .. } => vec![*new],
-            Self::ChangeJointly { voters, learners, .. } => [&voters[..], &learners[..]].concat(),
-            _ => Vec::new(),
-        };
-        all.into_iter()
+        let (one, some): (_, [&[NodeId]; 2]) =
+            if let Self::AddVoter { node } | Self::AddLearner { node } = self {
+                (Some(*node), [&[], &[]])
+            } else if let Self::Replace { new, .. } = self {
+                (Some(*new), [&[], &[]])
+            } else if let Self::ChangeJointly { voters, learners, .. } = self {
+                (None, [voters, learners])
+            } else {
+                (None, [&[], &[]])
+            };
+        one.into_iter().chain(some.concat())
     }
 }
 

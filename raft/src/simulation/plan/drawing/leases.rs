@@ -46,10 +46,17 @@ impl Clocks {
         (0..nodes).map(|_| self.draw_rate(random, most)).collect()
     }
 
+    /// One of the extremes as often as anything between: that is where a lease is in danger.
     pub(super) fn draw_rate(&self, random: &mut Random, most: i32) -> i32 {
         let most = most.min(self.rate_max);
-        let range = u64::try_from(2 * most + 1).unwrap_or(1);
-        i32::try_from(random.below(range)).unwrap_or_default() - most
+        match random.below(4) {
+            0 => most,
+            1 => -most,
+            _ => {
+                let range = u64::try_from(2 * most + 1).unwrap_or(1);
+                i32::try_from(random.below(range)).unwrap_or_default() - most
+            }
+        }
     }
 }
 

@@ -46,6 +46,9 @@ pub(super) struct Recipe {
     pub(super) kinds: Vec<(Kind, u64)>,
 }
 
+/// Kinds, each with its weight among them, and the weight of all.
+type Family = (&'static [(Kind, u64)], u64);
+
 const NETWORK: &[(Kind, u64)] = &[
     (Kind::Isolate, 4),
     (Kind::OneWay, 3),
@@ -73,7 +76,7 @@ const MEMBERS: &[(Kind, u64)] = &[
 impl Recipe {
     pub(super) fn of(profile: Profile) -> Self {
         let seconds = |from, to| (Duration::from_secs(from), Duration::from_secs(to));
-        let (storm, actions, families): (_, _, &[(&[(Kind, u64)], u64)]) = match profile {
+        let (storm, actions, families): (_, _, &[Family]) = match profile {
             Profile::Calm => (seconds(10, 30), (0, 4), &[(&[(Kind::Crash, 1), (Kind::Kill, 1)], 1)]),
             Profile::Stormy => {
                 (seconds(20, 60), (10, 50), &[(NETWORK, 3), (PROCESSES, 3), (DISKS, 2), (LEADERSHIP, 2)])
@@ -86,7 +89,13 @@ impl Recipe {
             Profile::Leases => (
                 seconds(20, 60),
                 (15, 60),
-                &[(LEASE_CLOCKS, 3), (NETWORK, 2), (PROCESSES, 1), (&[(Kind::Pause, 4)], 2), (LEADERSHIP, 2)],
+                &[
+                    (LEASE_CLOCKS, 3),
+                    (NETWORK, 2),
+                    (PROCESSES, 1),
+                    (&[(Kind::Pause, 4), (Kind::Isolate, 6)], 2),
+                    (LEADERSHIP, 2),
+                ],
             ),
             Profile::Membership => {
                 (seconds(30, 60), (10, 40), &[(MEMBERS, 4), (NETWORK, 1), (PROCESSES, 1), (LEADERSHIP, 1)])

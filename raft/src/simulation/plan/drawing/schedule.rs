@@ -58,10 +58,23 @@ impl Schedule<'_> {
     /// An action of this kind; none if none makes sense now.
     fn action(&mut self, kind: Kind, at: Duration) -> Option<Action> {
         let action = match kind {
-            Kind::Isolate | Kind::OneWay | Kind::Partition | Kind::Cut | Kind::Swizzle | Kind::Storm => {
-                return self.network(kind);
+            Kind::Isolate => self.isolate(Direction::Both)?,
+            Kind::OneWay => {
+                let hears = self.random.per_mille(500);
+                self.isolate(if hears { Direction::Outbound } else { Direction::Inbound })?
             }
-            Kind::ClockRate | Kind::ClockJump | Kind::ClockStop => return self.clock(kind, at),
+            Kind::Partition => self.partition()?,
+            Kind::Cut => self.cut()?,
+            Kind::Swizzle => self.swizzle()?,
+            Kind::Storm => Action::Storm { weather: self.weather(), lasts: self.lasts() },
+            Kind::ClockJump => self.clock_jump(at)?,
+            Kind::ClockStop if self.clocks.may_stop => {
+                Action::ClockStop { whom: self.whom(), lasts: self.lasts() }
+            }
+            Kind::ClockRate | Kind::ClockStop => {
+                let rate = self.clocks.draw_rate(self.random, self.clocks.rate_max);
+                Action::ClockRate { whom: self.whom(), rate, lasts: self.lasts() }
+            }
             Kind::AddVoter => return self.members.add_voter(self.random),
             Kind::AddLearner => return self.members.add_learner(self.random),
             Kind::Remove => return self.members.remove(self.random),
@@ -89,57 +102,36 @@ impl Schedule<'_> {
         Some(action)
     }
 
-    fn network(&mut self, kind: Kind) -> Option<Action> {
-        let nodes = self.members.all();
-        if nodes.len() < 2 && kind != Kind::Storm {
-            return None;
-        }
-        Some(match kind {
-            Kind::Isolate => {
-                Action::Isolate { whom: self.whom(), direction: Direction::Both, lasts: self.lasts() }
-            }
-            Kind::OneWay => {
-                let direction =
-                    if self.random.per_mille(500) { Direction::Inbound } else { Direction::Outbound };
-                Action::Isolate { whom: self.whom(), direction, lasts: self.lasts() }
-            }
-            Kind::Partition => {
-                let mut side = self.shuffled(nodes);
-                side.truncate(1 + self.random.index(side.len() - 1));
-                side.sort_unstable();
-                Action::Partition { side, lasts: self.lasts() }
-            }
-            Kind::Cut => {
-                let ends = self.shuffled(nodes);
-                Action::Cut { from: ends[0], to: ends[1], lasts: self.lasts() }
-            }
-            Kind::Swizzle => {
-                let (go, back) = (self.shuffled(nodes.clone()), self.shuffled(nodes));
-                let step = around(self.random, self.plan.nodes.election_timeout() / 2);
-                Action::Swizzle { go, back, step }
-            }
-            _ => Action::Storm { weather: self.weather(), lasts: self.lasts() },
-        })
+    fn isolate(&mut self, direction: Direction) -> Option<Action> {
+        let action = Action::Isolate { whom: self.whom(), direction, lasts: self.lasts() };
+        (self.members.all().len() > 1).then_some(action)
     }
 
-    fn clock(&mut self, kind: Kind, at: Duration) -> Option<Action> {
-        match kind {
-            Kind::ClockJump => {
-                if self.jumped.is_some_and(|jumped| at < jumped + self.clocks.jumps_apart) {
-                    return None;
-                }
-                self.jumped = Some(at);
-                let by = around(self.random, self.plan.nodes.election_timeout() / 2);
-                Some(Action::ClockJump { whom: self.whom(), by })
-            }
-            Kind::ClockStop if self.clocks.may_stop => {
-                Some(Action::ClockStop { whom: self.whom(), lasts: self.lasts() })
-            }
-            _ => {
-                let rate = self.clocks.draw_rate(self.random, self.clocks.rate_max);
-                Some(Action::ClockRate { whom: self.whom(), rate, lasts: self.lasts() })
-            }
+    fn partition(&mut self) -> Option<Action> {
+        let mut side = self.members_in_any_order()?;
+        side.truncate(1 + self.random.index(side.len() - 1));
+        side.sort_unstable();
+        Some(Action::Partition { side, lasts: self.lasts() })
+    }
+
+    fn cut(&mut self) -> Option<Action> {
+        let ends = self.members_in_any_order()?;
+        Some(Action::Cut { from: ends[0], to: ends[1], lasts: self.lasts() })
+    }
+
+    fn swizzle(&mut self) -> Option<Action> {
+        let (go, back) = (self.members_in_any_order()?, self.members_in_any_order()?);
+        let step = around(self.random, self.plan.nodes.election_timeout() / 2);
+        Some(Action::Swizzle { go, back, step })
+    }
+
+    fn clock_jump(&mut self, at: Duration) -> Option<Action> {
+        if self.jumped.is_some_and(|jumped| at < jumped + self.clocks.jumps_apart) {
+            return None;
         }
+        self.jumped = Some(at);
+        let by = around(self.random, self.plan.nodes.election_timeout() / 2);
+        Some(Action::ClockJump { whom: self.whom(), by })
     }
 
     /// How long a fault lasts: mostly about an election timeout, sometimes a good part of the storm.
@@ -161,9 +153,11 @@ impl Schedule<'_> {
         }
     }
 
-    fn shuffled(&mut self, mut nodes: Vec<NodeId>) -> Vec<NodeId> {
-        (1..nodes.len()).rev().for_each(|last| nodes.swap(last, self.random.index(last + 1)));
-        nodes
+    /// All members, if there are two at least.
+    fn members_in_any_order(&mut self) -> Option<Vec<NodeId>> {
+        let mut all = self.members.all();
+        (1..all.len()).rev().for_each(|last| all.swap(last, self.random.index(last + 1)));
+        (all.len() > 1).then_some(all)
     }
 
     /// Worse than usual, in some way.

@@ -116,14 +116,16 @@ fn outlast(nodes: &mut NodeSettings, clients: &mut ClientSettings, exchange: Dur
 }
 
 fn draw_clients(profile: Profile, random: &mut Random) -> ClientSettings {
-    let is_impatient = profile == Profile::Sessions || random.per_mille(200);
+    let is_impatient = matches!(profile, Profile::Sessions | Profile::Leases) || random.per_mille(200);
     let patience = if is_impatient { (100, 1_000) } else { (1_000, 10_000) };
     let millis = Duration::from_millis;
+    // A stale read by lease shows only if somebody writes elsewhere in the moment before.
+    let (least, pause) = if profile == Profile::Leases { (5, 60) } else { (1, 500) };
     ClientSettings {
-        count: 1 + random.index(8),
-        pause: random.duration(millis(20), millis(500)),
+        count: least + random.index(8),
+        pause: random.duration(millis(20), millis(pause)),
         patience: random.duration(millis(patience.0), millis(patience.1)),
         lost: if is_impatient { 100 } else { [0, 0, 10, 50][random.index(4)] },
-        requests: 2_000,
+        requests: if profile == Profile::Leases { 10_000 } else { 2_000 },
     }
 }
