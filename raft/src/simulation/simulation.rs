@@ -110,7 +110,7 @@ impl Simulation {
     /// [`Failure`] if a promise is broken: one of Raft's, or one of the workload's.
     ///
     /// # Panics
-    /// If the plan cannot be carried out: it has no nodes, for example.
+    /// If the plan cannot be carried out: its storm lasts for days, for example.
     #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "whoever runs it once need not borrow")]
     pub fn try_run<W: Workload + Clone>(&self, workload: W) -> Result<Report, Box<Failure>> {
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "this simulation cannot be run: ")]
     fn a_plan_that_cannot_be_carried_out_is_refused() {
-        Simulation::new(1).nodes(0).run(Adding);
+        Simulation::new(1).storm(Duration::from_secs(1_000_000)).run(Adding);
     }
 
     #[test]
