@@ -110,7 +110,7 @@ impl Simulation {
     /// [`Failure`] if a promise is broken: one of Raft's, or one of the workload's.
     ///
     /// # Panics
-    /// If the plan cannot be carried out: it has no nodes, for example.
+    /// If the plan cannot be carried out: its storm lasts for days, for example.
     #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "whoever runs it once need not borrow")]
     pub fn try_run<W: Workload + Clone>(&self, workload: W) -> Result<Report, Box<Failure>> {
@@ -336,12 +336,24 @@ mod tests {
     #[test]
     #[should_panic(expected = "this simulation cannot be run: ")]
     fn a_plan_that_cannot_be_carried_out_is_refused() {
-        Simulation::new(1).nodes(0).run(Adding);
+        Simulation::new(1).storm(Duration::from_secs(1_000_000)).run(Adding);
     }
 
     #[test]
     fn what_is_not_to_happen_is_taken_out_of_the_plan() {
-        let plan = Simulation::new(1).faults(Faults::none()).clients(2).nodes(5).to_plan();
-        assert_eq!((plan.actions.len(), plan.network.lost, plan.clients.count, plan.voters), (0, 0, 2, 5));
+        let plans = |faults| (1..=20).map(move |seed| Simulation::new(seed).faults(faults).to_plan());
+        assert!(plans(Faults::none()).all(|plan| plan.actions.is_empty() && plan.network.lost == 0));
+        let network = Faults { network: true, ..Faults::none() };
+        assert!(plans(network).any(|plan| !plan.actions.is_empty()));
+        assert!(plans(network).any(|plan| plan.network.lost > 0));
+        let drawn = plans(Faults::all()).map(|plan| plan.network);
+        assert!(drawn.eq(plans(network).map(|plan| plan.network)));
+    }
+
+    #[test]
+    fn what_is_said_of_the_cluster_is_in_the_plan() {
+        let plan = Simulation::new(1).clients(2).nodes(5).storm(Duration::from_secs(3)).to_plan();
+        assert_eq!((plan.clients.count, plan.voters, plan.storm), (2, 5, Duration::from_secs(3)));
+        assert!(plan.actions.iter().all(|planned| planned.at < plan.storm));
     }
 }
