@@ -75,13 +75,13 @@ impl<W: Workload> World<W> {
         let founders = node.founders.clone();
         let storage = match DiskStorage::open_in(files, DIRECTORY, founders, options, self.logger.clone()) {
             Ok(storage) => storage,
-            Err(OpenError::Damaged(damage)) => {
-                // A log that nothing has damaged must be taken.
-                if !self.observer.may_be_damaged(node.id) {
-                    return Err(Broken::new("recovery", format!("a sound log was refused: {damage}")));
-                }
-                self.give_up(at, &damage);
+            // However that shows: a flipped bit can also make it one of another version.
+            Err(error) if self.observer.may_be_damaged(node.id) => {
+                self.give_up(at, &error);
                 return Ok(None);
+            }
+            Err(OpenError::Damaged(damage)) => {
+                return Err(Broken::new("recovery", format!("a sound log was refused: {damage}")));
             }
             Err(error) => return self.try_again(at, &error),
         };
