@@ -3,6 +3,7 @@
 pub mod callgrind;
 pub mod counter;
 pub mod disk;
+pub mod in_process;
 pub mod lockstep;
 
 use std::error::Error;

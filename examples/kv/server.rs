@@ -25,17 +25,18 @@ use crate::{
     store::{Command, Found, Query, Store},
 };
 
-/// How many clients may be connected. Each costs a thread, and a line of memory at worst.
+/// How many clients may be connected. Each costs a thread, and memory for a batch of requests and their answers.
 const CONNECTIONS_MAX: usize = 512;
+
+/// How many requests of one client are passed on together, and how many bytes of them are read at a time.
+const BATCH_MAX: usize = 256;
+const BATCH_BYTES: usize = 64 << 10;
 
 /// How long a client may take to read what it is told.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often a watcher is told that nothing has changed. Only so is it noticed that one is gone.
 const WATCH_SILENCE: Duration = Duration::from_secs(1);
-
-/// How much of what one client sends is passed on at a time.
-const BATCH_BYTES: usize = 64 << 10;
 
 /// The client side of one server: a thread for each connection.
 #[derive(Clone)]
@@ -110,7 +111,7 @@ impl Server {
                     Err(error) => batch.push(malformed(&error.to_string()).into()),
                 },
             }
-            if !input.buffer().contains(&b'\n') {
+            if batch.len() == BATCH_MAX || !input.buffer().contains(&b'\n') {
                 return Ok(After::Batch);
             }
         }

@@ -43,6 +43,18 @@ fn h1_blank_entry_is_no_proposal() {
     assert_eq!((cluster.committed(1), cluster.status(1).uncommitted_bytes), (2, 0));
 }
 
+#[test]
+fn what_is_not_committed_still_counts() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(1);
+    cluster.lose("append_request");
+    cluster.propose(1, "a");
+    cluster.propose(1, "b");
+    cluster.settle();
+    cluster.step(envelope(2, 1, 1, Message::AppendAccepted { matched: LogIndex(2) }));
+    assert_eq!((cluster.committed(1), cluster.status(1).uncommitted_bytes), (2, 17), "b still counts");
+}
+
 /// Elsewhere a leader whose disk was slower than its followers' piled up in memory what it had yet to write.
 #[test]
 fn leader_behind_its_followers_takes_no_more_than_it_may_hold() {

@@ -7,7 +7,9 @@
 
 pub mod cluster;
 pub mod disk;
+pub mod elections;
 pub mod end_to_end;
+pub mod in_process;
 pub mod log_replication;
 pub mod machine;
 pub mod memory;
@@ -47,6 +49,16 @@ pub const COMPARISONS: &[Entry] = &[
         name: "disk",
         about: "the log on disk alone, beside raft-engine and beside a bare write",
         compare: disk::compare,
+    },
+    Entry {
+        name: "in_process",
+        about: "three nodes with their threads in one process, and one client, beside openraft",
+        compare: in_process::compare,
+    },
+    Entry {
+        name: "elections",
+        about: "from a leader's death to the next write, in simulated time, beside raft-rs",
+        compare: elections::compare,
     },
     Entry {
         name: "end_to_end",

@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 
 /// The libraries that take part, as the lock file calls them.
-const PEERS: &[&str] = &["raft", "raft-engine"];
+const PEERS: &[&str] = &["raft", "raft-engine", "openraft"];
 
 /// What a result depends on beside the code that is measured.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]

@@ -318,6 +318,15 @@ mod tests {
     }
 
     #[test]
+    fn a_run_knows_where_it_begins_and_ends() {
+        let entries = run(&[(1, 5), (1, 6), (2, 7), (2, 8)]).unwrap().slice(LogIndex(6), LogIndex(7));
+        assert_eq!((entries.first_index(), entries.last_index()), (Some(LogIndex(6)), Some(LogIndex(7))));
+        let furthest = run(&[(1, u64::MAX)]).unwrap();
+        assert_eq!(furthest.last_index(), Some(LogIndex(u64::MAX)));
+        assert_eq!((Entries::EMPTY.first_index(), Entries::EMPTY.last_index()), (None, None));
+    }
+
+    #[test]
     fn a_prefix_holds_at_least_one_entry() {
         let entries = run(&[(1, 5), (1, 6), (2, 7)]).unwrap();
         let one = Entry::OVERHEAD + 1;

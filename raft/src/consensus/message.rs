@@ -274,3 +274,13 @@ impl fmt::Display for Echo {
         self.0.iter().skip_while(|byte| **byte == 0).try_for_each(|byte| write!(f, "{byte:x}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Envelope;
+
+    #[test]
+    fn an_envelope_is_moved_in_a_few_instructions() {
+        assert!(size_of::<Envelope>() <= 80, "{}", size_of::<Envelope>());
+    }
+}

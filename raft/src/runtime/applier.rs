@@ -9,11 +9,13 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
+    clock::SystemClock,
     compaction::SnapshotTask,
     completion::Completion,
     error::{Part, StopReason},
     jobs::{ApplyJob, ApplyReport, Batch},
     outcome::Outcome,
+    ticket::WakeUp,
 };
 use crate::{
     consensus::{EntryKind, StorageError},
@@ -126,9 +128,13 @@ impl<S: StateMachine> Applier<S> {
         report.responses += self.responses.len();
         // Not under the lock: a callback may take its time.
         let mut completions = std::mem::take(&mut *self.clients.responses.lock());
-        for (completion, response) in completions.drain(..).zip(self.responses.drain(..)) {
-            completion.complete(Outcome::Applied(response));
-        }
+        let moment = SystemClock::new();
+        let told = completions.drain(..).zip(self.responses.drain(..));
+        let wakes =
+            told.map(|(completion, response)| completion.complete_at(Outcome::Applied(response), &moment));
+        // All are told before one is woken: who waits for many then finds them all, and does not take this thread's
+        // processor for each.
+        drop(wakes.filter(WakeUp::is_due).collect::<Vec<_>>());
         self.clients.keep_memory_of(completions);
     }
 

@@ -17,6 +17,11 @@ impl SystemClock {
     pub(crate) fn new() -> Self {
         Self { start: Instant::now() }
     }
+
+    /// How long before this one `earlier` was started.
+    pub(super) fn since(&self, earlier: &Self) -> Duration {
+        self.start.saturating_duration_since(earlier.start)
+    }
 }
 
 /// What the clock on the wall shows. It may be wrong, and go back: nothing but the log's own time is made of it.

@@ -6,9 +6,10 @@ use std::{
 };
 
 use super::{
+    clock::SystemClock,
     measurements::{RequestMeasurements, Stopwatch},
     outcome::{Outcome, RefusalReason, UnknownReason},
-    ticket::{Slot, Ticket},
+    ticket::{Slot, Ticket, WakeUp},
 };
 
 /// The duty to tell a client how its command or query ended.
@@ -44,14 +45,29 @@ impl<T> Completion<T> {
     }
 
     /// Begins to measure how long it takes until the client is told.
-    pub(super) fn measured_by(mut self, requests: &Arc<RequestMeasurements>) -> Self {
-        self.stopwatch = Some(Stopwatch::start(requests));
+    pub(super) fn start_stopwatch(mut self) -> Self {
+        self.stopwatch = Some(Stopwatch::start());
         self
+    }
+
+    /// Says who is to be told how long it took.
+    ///
+    /// Called by the node, not by clients: many threads that count the owners of `requests` would wait for each other.
+    pub(super) fn measure_for(&mut self, requests: &Arc<RequestMeasurements>) {
+        if let Some(stopwatch) = &mut self.stopwatch {
+            stopwatch.measure_for(requests);
+        }
     }
 
     /// Tells the client.
     pub fn complete(mut self, outcome: Outcome<T>) {
-        self.tell(outcome);
+        drop(self.tell(outcome, &SystemClock::new()));
+    }
+
+    /// As [`complete`](Self::complete), at this moment; but if the client's thread waits, it stays asleep until what is
+    /// returned is dropped.
+    pub(super) fn complete_at(mut self, outcome: Outcome<T>, moment: &SystemClock) -> WakeUp {
+        self.tell(outcome, moment)
     }
 
     /// From now on it may take effect, also if nobody tells.
@@ -59,25 +75,30 @@ impl<T> Completion<T> {
         self.is_in_doubt = true;
     }
 
-    fn tell(&mut self, outcome: Outcome<T>) {
+    fn tell(&mut self, outcome: Outcome<T>, moment: &SystemClock) -> WakeUp {
         if let Some(stopwatch) = self.stopwatch.take() {
-            stopwatch.stop(&outcome);
+            stopwatch.stop(&outcome, moment);
         }
         match self.target.take() {
-            Some(Target::Ticket(slot)) => slot.fill(outcome),
+            Some(Target::Ticket(slot)) => return slot.fill(outcome),
             Some(Target::Callback(callback)) => call(callback, outcome),
             None => {}
         }
+        WakeUp::NOBODY
     }
 }
 
 impl<T> Drop for Completion<T> {
     fn drop(&mut self) {
-        self.tell(if self.is_in_doubt {
+        if self.target.is_none() {
+            return;
+        }
+        let outcome = if self.is_in_doubt {
             Outcome::Unknown(UnknownReason::Stopped)
         } else {
             Outcome::refused(RefusalReason::Stopped, None)
-        });
+        };
+        drop(self.tell(outcome, &SystemClock::new()));
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crossbeam_channel::{Select, Sender};
-
 use super::{
     applier::Clients,
     apply_reports::ApplyReports,
+    bell::Inlet,
     cancellation::Cancellation,
     clock::{Clock, Ticker},
     compaction::{SnapshotMade, SnapshotTask},
@@ -31,7 +30,7 @@ pub(super) struct EventLoop<S: StateMachine, W: StorageWriter, C> {
     pub(super) gate: Arc<Gate<S>>,
     pub(super) shared: Arc<Shared>,
     /// To itself, for the thread that makes a snapshot.
-    pub(super) to_control: Sender<Control>,
+    pub(super) to_control: Inlet<Control>,
     pub(super) clock: C,
     pub(super) options: Options,
     pub(super) name: String,
@@ -45,29 +44,19 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
     /// Turns until the node is told to stop, or must.
     pub(super) fn run(&mut self, mailbox: &Mailbox<S>) -> StopReason {
         let mut ticker = Ticker::new(self.options.tick, self.clock.now());
-        let mut incoming = Select::new();
-        incoming.recv(&mailbox.control);
-        incoming.recv(&mailbox.peers);
-        incoming.recv(&mailbox.requests);
         loop {
-            let has_work = self.driver.has_work();
-            let patience = if has_work { Duration::ZERO } else { ticker.until_next(self.clock.now()) };
-            if let Err(reason) = self.turn(mailbox, &mut incoming, patience, &mut ticker) {
+            if !self.driver.has_work() {
+                // Whether it was a message or the time that ended the wait is seen in the turn.
+                mailbox.wait(ticker.until_next(self.clock.now()));
+            }
+            if let Err(reason) = self.turn(mailbox, &mut ticker) {
                 return reason;
             }
         }
     }
 
     /// One turn: see [the module](super).
-    fn turn(
-        &mut self,
-        mailbox: &Mailbox<S>,
-        incoming: &mut Select<'_>,
-        patience: Duration,
-        ticker: &mut Ticker,
-    ) -> Result<(), StopReason> {
-        // Whether it was a message or the time that ended the wait is seen below.
-        let _ready = incoming.ready_timeout(patience);
+    fn turn(&mut self, mailbox: &Mailbox<S>, ticker: &mut Ticker) -> Result<(), StopReason> {
         let begin = self.clock.now();
         for control in mailbox.control.try_iter() {
             self.on_control(control)?;
@@ -158,7 +147,8 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         }
     }
 
-    fn on_request(&mut self, request: Request<S>) {
+    fn on_request(&mut self, mut request: Request<S>) {
+        request.measure_for(&self.shared.measurements);
         let driver = &mut self.driver;
         match request {
             Request::Propose { command, completion } => driver.propose(command, completion),
@@ -218,7 +208,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         self.shared.note_stopped(reason);
         self.gate.close();
         self.driver.stop();
-        mailbox.discard();
+        mailbox.discard(&self.shared.measurements);
         if let Some((_, cancellation)) = &self.snapshot_thread {
             cancellation.cancel();
         }

@@ -155,17 +155,15 @@ impl<S: StateMachine> Handle<S> {
     }
 
     fn propose_for(&self, command: Bytes, completion: Completion<S::Response>) {
-        let completion = completion.measured_by(&self.senders.shared.measurements.commands);
-        self.request(Request::Propose { command, completion });
+        self.request(Request::Propose { command, completion: completion.start_stopwatch() });
     }
 
     fn query_for(&self, query: S::Query, consistency: Consistency, completion: Completion<S::Answer>) {
-        let completion = completion.measured_by(&self.senders.shared.measurements.queries);
-        self.request(Request::Query { query, consistency, completion });
+        self.request(Request::Query { query, consistency, completion: completion.start_stopwatch() });
     }
 
     fn request(&self, request: Request<S>) {
-        let (request, reason) = match self.senders.requests.send(request) {
+        let (mut request, reason) = match self.senders.requests.send(request) {
             Ok(()) => return,
             Err(TrySendError::Full(request)) => (request, RefusalReason::Busy),
             Err(TrySendError::Disconnected(request)) => (request, RefusalReason::Stopped),
@@ -173,6 +171,7 @@ impl<S: StateMachine> Handle<S> {
         if reason == RefusalReason::Busy {
             self.senders.shared.requests_refused.fetch_add(1, Ordering::Relaxed);
         }
+        request.measure_for(&self.senders.shared.measurements);
         request.refuse(reason, self.senders.shared.leader_to_ask(reason));
     }
 

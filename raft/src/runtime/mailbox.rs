@@ -1,15 +1,19 @@
 //! The channels into a node's loop, and what both of their ends share.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
+use crossbeam_channel::{Receiver, TrySendError, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
 use super::{
+    bell::{Bell, Inlet},
     compaction::SnapshotMade,
     completion::Completion,
     consistency::Consistency,
@@ -44,6 +48,15 @@ pub(super) enum Request<S: StateMachine> {
 }
 
 impl<S: StateMachine> Request<S> {
+    /// Has it measured how the request ends.
+    pub(super) fn measure_for(&mut self, measurements: &Measurements) {
+        match self {
+            Self::Propose { completion, .. } => completion.measure_for(&measurements.commands),
+            Self::Query { completion, .. } => completion.measure_for(&measurements.queries),
+            Self::ChangeMembership { .. } | Self::Operate { .. } | Self::TransferLeader { .. } => {}
+        }
+    }
+
     /// Tells whoever waits that nothing of it was or will be done.
     pub(super) fn refuse(self, reason: RefusalReason, leader: Option<NodeId>) {
         match self {
@@ -73,9 +86,9 @@ pub(super) enum Control {
 
 /// The ends that the outside holds.
 pub(super) struct Senders<S: StateMachine> {
-    pub(super) peers: Sender<PeerEvent>,
+    pub(super) peers: Inlet<PeerEvent>,
     pub(super) requests: Arc<Gate<S>>,
-    pub(super) control: Sender<Control>,
+    pub(super) control: Inlet<Control>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -84,7 +97,7 @@ pub(super) struct Senders<S: StateMachine> {
 /// A request holds somebody who waits, so none may be left behind in the channel. Once the gate is closed
 /// nobody can put one in, and what the loop then finds there is the last.
 pub(super) struct Gate<S: StateMachine> {
-    sender: RwLock<Option<Sender<Request<S>>>>,
+    sender: RwLock<Option<Inlet<Request<S>>>>,
 }
 
 /// The ends that the loop holds.
@@ -92,6 +105,7 @@ pub(super) struct Mailbox<S: StateMachine> {
     pub(super) peers: Receiver<PeerEvent>,
     pub(super) requests: Receiver<Request<S>>,
     pub(super) control: Receiver<Control>,
+    bell: Bell,
 }
 
 /// What both ends see.
@@ -113,7 +127,8 @@ pub(super) fn channels<S: StateMachine>(options: &Options, status: NodeStatus) -
     let (to_peers, peers) = bounded(options.max_pending_messages);
     let (to_requests, requests) = bounded(options.max_pending_requests);
     let (to_control, control) = unbounded();
-    let gate = Gate { sender: RwLock::new(Some(to_requests)) };
+    let bell = Bell::new();
+    let gate = Gate { sender: RwLock::new(Some(bell.inlet(to_requests))) };
     let shared = Shared {
         status: Mutex::new(status),
         stopped: OnceLock::new(),
@@ -123,9 +138,13 @@ pub(super) fn channels<S: StateMachine>(options: &Options, status: NodeStatus) -
         messages_dropped: AtomicU64::new(0),
         requests_refused: AtomicU64::new(0),
     };
-    let senders =
-        Senders { peers: to_peers, requests: Arc::new(gate), control: to_control, shared: Arc::new(shared) };
-    (senders, Mailbox { peers, requests, control })
+    let senders = Senders {
+        peers: bell.inlet(to_peers),
+        requests: Arc::new(gate),
+        control: bell.inlet(to_control),
+        shared: Arc::new(shared),
+    };
+    (senders, Mailbox { peers, requests, control, bell })
 }
 
 impl<S: StateMachine> Gate<S> {
@@ -139,7 +158,7 @@ impl<S: StateMachine> Gate<S> {
 
     /// How many are in the channel.
     pub(super) fn len(&self) -> usize {
-        self.sender.read().as_ref().map_or(0, Sender::len)
+        self.sender.read().as_ref().map_or(0, Inlet::len)
     }
 
     pub(super) fn close(&self) {
@@ -148,9 +167,18 @@ impl<S: StateMachine> Gate<S> {
 }
 
 impl<S: StateMachine> Mailbox<S> {
+    /// Waits until there is something, at most for `timeout`; perhaps less.
+    pub(super) fn wait(&self, timeout: Duration) {
+        self.bell.wait(timeout, || !self.is_empty());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.peers.is_empty() && self.requests.is_empty() && self.control.is_empty()
+    }
+
     /// Drops what nobody will take up any more. Clients' requests are refused by that.
-    pub(super) fn discard(&self) {
-        self.requests.try_iter().for_each(drop);
+    pub(super) fn discard(&self, measurements: &Measurements) {
+        self.requests.try_iter().for_each(|mut request| request.measure_for(measurements));
         self.peers.try_iter().for_each(drop);
     }
 }

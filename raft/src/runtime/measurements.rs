@@ -43,8 +43,8 @@ pub(super) struct RequestMeasurements {
 
 /// Runs from when a client asks until it is told.
 pub(super) struct Stopwatch {
-    clock: SystemClock,
-    requests: Arc<RequestMeasurements>,
+    start: SystemClock,
+    requests: Option<Arc<RequestMeasurements>>,
 }
 
 impl Measurements {
@@ -131,16 +131,22 @@ impl RequestMeasurements {
 }
 
 impl Stopwatch {
-    pub(super) fn start(requests: &Arc<RequestMeasurements>) -> Self {
-        Self { clock: SystemClock::new(), requests: Arc::clone(requests) }
+    pub(super) fn start() -> Self {
+        Self { start: SystemClock::new(), requests: None }
     }
 
-    /// The client is told this.
-    pub(super) fn stop<T>(&self, outcome: &Outcome<T>) {
+    /// Says what is measured; nothing is, if nobody has said that before it stops.
+    pub(super) fn measure_for(&mut self, requests: &Arc<RequestMeasurements>) {
+        self.requests = Some(Arc::clone(requests));
+    }
+
+    /// The client is told this, at this moment.
+    pub(super) fn stop<T>(&self, outcome: &Outcome<T>, moment: &SystemClock) {
+        let Some(requests) = &self.requests else { return };
         match outcome {
-            Outcome::Applied(_) => self.requests.applied.observe_duration(self.clock.now()),
-            Outcome::NotAccepted(_) => drop(self.requests.refused.fetch_add(1, Ordering::Relaxed)),
-            Outcome::Unknown(_) => drop(self.requests.unknown.fetch_add(1, Ordering::Relaxed)),
+            Outcome::Applied(_) => requests.applied.observe_duration(moment.since(&self.start)),
+            Outcome::NotAccepted(_) => drop(requests.refused.fetch_add(1, Ordering::Relaxed)),
+            Outcome::Unknown(_) => drop(requests.unknown.fetch_add(1, Ordering::Relaxed)),
         }
     }
 }

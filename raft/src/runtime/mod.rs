@@ -49,6 +49,7 @@
 mod administration;
 mod applier;
 mod apply_reports;
+mod bell;
 mod cancellation;
 mod clock;
 mod compaction;
@@ -79,6 +80,7 @@ mod thread;
 mod ticket;
 mod waiters;
 mod writer;
+mod yields;
 
 pub use applier::Applier;
 #[cfg(feature = "simulation")]

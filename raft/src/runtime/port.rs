@@ -6,11 +6,10 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use crossbeam_channel::Sender;
-
 use super::{
     applier::Applier,
     apply_reports::ApplyReports,
+    bell::Inlet,
     error::{Part, StopReason},
     jobs::{ApplyJob, WriteJob},
     mailbox::Control,
@@ -32,7 +31,7 @@ pub(super) type WritePort<W> = Port<Writer<W>, WriteJob>;
 pub(super) type ApplyPort<S> = Port<Applier<S>, ApplyJob<S>>;
 
 /// Tells the loop how it goes; also, if the thread that holds it dies of a panic that nobody has caught.
-struct Reporter(Sender<Control>);
+struct Reporter(Inlet<Control>);
 
 impl Reporter {
     /// Whether anybody listens, so that it is worth while to go on.
@@ -77,7 +76,7 @@ impl<W: StorageWriter + 'static> WritePort<W> {
         mut writer: Writer<W>,
         node: &str,
         measurements: Arc<Measurements>,
-        to_loop: Sender<Control>,
+        to_loop: Inlet<Control>,
     ) -> io::Result<Self> {
         if !writer.waits_for_device() {
             return Ok(Self::InLine(writer));
@@ -101,7 +100,7 @@ impl<S: StateMachine> ApplyPort<S> {
         node: &str,
         measurements: Arc<Measurements>,
         reports: Arc<ApplyReports>,
-        to_loop: Sender<Control>,
+        to_loop: Inlet<Control>,
     ) -> io::Result<Self> {
         if is_in_line {
             return Ok(Self::InLine(applier));
@@ -123,11 +122,12 @@ mod tests {
     use crossbeam_channel::unbounded;
 
     use super::*;
+    use crate::runtime::bell::Bell;
 
     #[test]
     fn i3_a_thread_that_dies_of_our_own_mistake_is_heard_of() {
         let (to_loop, control) = unbounded();
-        let reporter = Reporter(to_loop);
+        let reporter = Reporter(Bell::new().inlet(to_loop));
         let work = move |jobs: &mut dyn Iterator<Item = u32>| {
             assert_eq!(jobs.next(), Some(0), "that was the mistake");
             reporter.tell(Control::Applied)

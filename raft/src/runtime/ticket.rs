@@ -6,17 +6,25 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    thread::{self, Thread},
     time::Duration,
 };
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
-use super::{completion::call, outcome::Outcome};
+use super::{
+    clock::{Clock, SystemClock},
+    completion::call,
+    outcome::Outcome,
+};
 
 /// Stands for the outcome of a command or a query, from the moment it is asked for.
 ///
 /// It can be waited for, polled, awaited as a future, or given a callback. Dropping it takes nothing back: the
 /// command goes on, and nobody hears of it.
+///
+/// Commands that were applied as one batch are told as one: nobody is woken before all have their outcomes. So a thread
+/// that has many under way does best to wait for the oldest, and then to [take](Self::try_take) all that are done.
 #[must_use = "a command may be refused, and only the ticket tells"]
 pub struct Ticket<T> {
     slot: Arc<Slot<T>>,
@@ -33,14 +41,21 @@ pub struct StillPending<T> {
 /// Where the two ends meet.
 pub(super) struct Slot<T> {
     state: Mutex<State<T>>,
-    arrived: Condvar,
+}
+
+/// Who is to be woken, as the outcome has come: when this is dropped, so that it cannot be forgotten.
+pub(super) struct WakeUp(Option<Sleeper>);
+
+enum Sleeper {
+    Thread(Thread),
+    Task(Waker),
 }
 
 type Callback<T> = Box<dyn FnOnce(Outcome<T>) + Send>;
 
 enum State<T> {
     Waiting,
-    Awaited(Waker),
+    Awaited(Sleeper),
     Called(Callback<T>),
     Done(Outcome<T>),
     Taken,
@@ -49,7 +64,7 @@ enum State<T> {
 impl<T> Ticket<T> {
     /// A ticket, and the slot that its outcome is to be put in.
     pub(super) fn new() -> (Self, Arc<Slot<T>>) {
-        let slot = Arc::new(Slot { state: Mutex::new(State::Waiting), arrived: Condvar::new() });
+        let slot = Arc::new(Slot { state: Mutex::new(State::Waiting) });
         (Self { slot: Arc::clone(&slot) }, slot)
     }
 
@@ -59,14 +74,14 @@ impl<T> Ticket<T> {
     /// [`StillPending`] if the time is over; then the command may still be applied. Also, and at once, if the
     /// outcome was [taken](Self::try_take) before.
     pub fn wait(self, timeout: Duration) -> Result<Outcome<T>, StillPending<T>> {
-        let mut state = self.slot.state.lock();
-        let is_open = |state: &mut State<T>| matches!(state, State::Waiting | State::Awaited(_));
-        self.slot.arrived.wait_while_for(&mut state, is_open, timeout);
-        match state.take() {
-            Some(outcome) => Ok(outcome),
-            None => {
-                drop(state);
-                Err(StillPending { ticket: self })
+        let clock = SystemClock::new();
+        loop {
+            let time_left = timeout.saturating_sub(clock.now());
+            let polled = self.slot.poll(|| Sleeper::Thread(thread::current()));
+            match polled {
+                Poll::Ready(Some(outcome)) => return Ok(outcome),
+                Poll::Pending if !time_left.is_zero() => thread::park_timeout(time_left),
+                Poll::Pending | Poll::Ready(None) => return Err(StillPending { ticket: self }),
             }
         }
     }
@@ -96,14 +111,9 @@ impl<T> Future for Ticket<T> {
 
     /// Not to be polled again after it was ready, or after the outcome was taken: it stays pending then.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<T>> {
-        let mut state = self.slot.state.lock();
-        match state.take() {
-            Some(outcome) => Poll::Ready(outcome),
-            None if matches!(*state, State::Taken) => Poll::Pending,
-            None => {
-                *state = State::Awaited(context.waker().clone());
-                Poll::Pending
-            }
+        match self.slot.poll(|| Sleeper::Task(context.waker().clone())) {
+            Poll::Ready(Some(outcome)) => Poll::Ready(outcome),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 }
@@ -121,27 +131,67 @@ impl<T> State<T> {
 }
 
 impl<T> Slot<T> {
-    /// Puts the outcome in, and tells whoever waits for it.
-    pub(super) fn fill(&self, outcome: Outcome<T>) {
+    /// Whether nothing more is to come.
+    fn is_settled(&self) -> bool {
+        matches!(*self.state.lock(), State::Done(_) | State::Taken)
+    }
+
+    /// Takes the outcome, `None` if it was taken before; or notes whom to wake when it comes.
+    fn poll(&self, sleeper: impl FnOnce() -> Sleeper) -> Poll<Option<Outcome<T>>> {
         let mut state = self.state.lock();
-        let before = std::mem::replace(&mut *state, State::Taken);
-        if let State::Called(callback) = before {
-            drop(state);
-            call(callback, outcome);
-            return;
+        match state.take() {
+            Some(outcome) => Poll::Ready(Some(outcome)),
+            None if matches!(*state, State::Taken) => Poll::Ready(None),
+            None => {
+                *state = State::Awaited(sleeper());
+                Poll::Pending
+            }
         }
-        *state = State::Done(outcome);
-        drop(state);
-        self.arrived.notify_all();
-        if let State::Awaited(waker) = before {
-            call(|()| waker.wake(), ());
+    }
+
+    /// Puts the outcome in, or gives it to the callback. Whoever waits for it finds it, once it is woken.
+    pub(super) fn fill(&self, outcome: Outcome<T>) -> WakeUp {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Called(callback) => {
+                drop(state);
+                call(callback, outcome);
+                WakeUp::NOBODY
+            }
+            State::Awaited(sleeper) => {
+                *state = State::Done(outcome);
+                WakeUp(Some(sleeper))
+            }
+            State::Waiting | State::Done(_) | State::Taken => {
+                *state = State::Done(outcome);
+                WakeUp::NOBODY
+            }
+        }
+    }
+}
+
+impl WakeUp {
+    /// Nobody is.
+    pub(super) const NOBODY: Self = Self(None);
+
+    /// Whether anybody is.
+    pub(super) fn is_due(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl Drop for WakeUp {
+    fn drop(&mut self) {
+        match self.0.take() {
+            Some(Sleeper::Thread(thread)) => thread.unpark(),
+            Some(Sleeper::Task(waker)) => call(|()| waker.wake(), ()),
+            None => {}
         }
     }
 }
 
 impl<T> fmt::Debug for Ticket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_done = matches!(*self.slot.state.lock(), State::Done(_) | State::Taken);
-        f.debug_struct("Ticket").field("is_done", &is_done).finish()
+        f.debug_struct("Ticket").field("is_done", &self.slot.is_settled()).finish()
     }
 }

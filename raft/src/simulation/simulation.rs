@@ -108,6 +108,10 @@ impl Simulation {
     ///
     /// # Errors
     /// [`Failure`] if a promise is broken: one of Raft's, or one of the workload's.
+    ///
+    /// # Panics
+    /// If the plan cannot be carried out: it has no nodes, for example.
+    #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "whoever runs it once need not borrow")]
     pub fn try_run<W: Workload + Clone>(&self, workload: W) -> Result<Report, Box<Failure>> {
         self.try_run_with(&|| workload.clone())
@@ -116,7 +120,8 @@ impl Simulation {
     /// The same, for a test.
     ///
     /// # Panics
-    /// If a promise is broken. The message says which, what of the plan is enough, and how to see it again.
+    /// If a promise is broken. The message says which, what of the plan is enough, and how to see it again. Also if the
+    /// plan cannot be carried out.
     #[track_caller]
     pub fn run<W: Workload + Clone>(&self, workload: W) -> Report {
         self.try_run(workload).unwrap_or_else(|failure| fail(&failure.to_string()))
@@ -126,7 +131,7 @@ impl Simulation {
     /// seed's.
     ///
     /// # Panics
-    /// If a promise is broken, as [`run`](Self::run), or if `QUORATE_SEED` is no number.
+    /// As [`run`](Self::run), and if `QUORATE_SEED` is no number.
     #[track_caller]
     pub fn check<W: Workload>(
         seeds: impl IntoIterator<Item = u64>,
@@ -142,7 +147,7 @@ impl Simulation {
     /// [`Failure`] of the first seed with which a promise is broken.
     ///
     /// # Panics
-    /// If `QUORATE_SEED` is no number.
+    /// If a plan cannot be carried out, or `QUORATE_SEED` is no number.
     #[track_caller]
     pub fn try_check<W: Workload>(
         seeds: impl IntoIterator<Item = u64>,
@@ -164,8 +169,12 @@ impl Simulation {
         Ok(checked)
     }
 
+    #[track_caller]
     fn try_run_with<W: Workload>(&self, workload: &dyn Fn() -> W) -> Result<Report, Box<Failure>> {
         let plan = self.to_plan();
+        if let Err(error) = plan.validate() {
+            fail(&format!("this simulation cannot be run: {error}"));
+        }
         let report = run(plan.clone(), workload(), false);
         match report.violation {
             None => Ok(report),
@@ -322,6 +331,12 @@ mod tests {
         let failure = short.try_run(Moody(Arc::default())).expect_err("it finds fault");
         assert_eq!(failure.violation.promise, Violation::DETERMINISM);
         assert!(failure.violation.message.contains("just so"), "{failure}");
+    }
+
+    #[test]
+    #[should_panic(expected = "this simulation cannot be run: ")]
+    fn a_plan_that_cannot_be_carried_out_is_refused() {
+        Simulation::new(1).nodes(0).run(Adding);
     }
 
     #[test]

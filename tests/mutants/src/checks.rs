@@ -32,7 +32,7 @@ pub(crate) struct Budget {
 }
 
 /// In the order in which they run: those that tell best what is wrong come first.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     Check { name: "known_bugs", target: &["-p", "quorate-tests", "--test", "known_bugs"] },
     Check { name: "paper", target: &["-p", "quorate-tests", "--test", "paper"] },
     Check { name: "scripts", target: &["-p", "quorate-tests", "--test", "scripts"] },
@@ -41,6 +41,7 @@ const CHECKS: [Check; 9] = [
     Check { name: "tcp", target: &["-p", "quorate", "--test", "tcp"] },
     Check { name: "durability", target: &["-p", "quorate-tests", "--test", "durability"] },
     Check { name: "from_outside", target: &["-p", "quorate-tests", "--test", "from_outside"] },
+    Check { name: "simulation", target: &["-p", "simulate", "--test", "seeds"] },
     Check { name: "storms", target: &["-p", "quorate-tests", "--test", "storms"] },
 ];
 
@@ -148,7 +149,11 @@ fn failed_tests(output: &str) -> Vec<String> {
         let (_, after) = line.split_once("QUORATE_SEED=")?;
         after.split_whitespace().next().map(|seed| format!(" (seed {seed})"))
     });
-    let seed = seed.unwrap_or_default();
+    let seeds = output.lines().find_map(|line| {
+        let (_, after) = line.split_once("violations in ")?;
+        after.split_once(" seeds").map(|(how_many, _)| format!(" (in {how_many} seeds)"))
+    });
+    let seed = seed.or(seeds).unwrap_or_default();
     by_libtest.map(|test| format!("{test}{seed}")).chain(by_scripts.map(str::to_owned)).collect()
 }
 
@@ -160,6 +165,8 @@ mod tests {
     fn failed_tests_are_found_in_what_a_suite_prints() {
         let libtest = "test a::b ... ok\ntest a::c ... FAILED\nreplay: QUORATE_SEED=7 cargo test\n";
         assert_eq!(failed_tests(libtest), ["a::c (seed 7)"]);
+        let simulation = "violations in 7 of 198 seeds, each 12s long\ntest all ... FAILED\n";
+        assert_eq!(failed_tests(simulation), ["all (in 7 of 198 seeds)"]);
         let scripts = "Replay it:  cargo test -p quorate-tests --test scripts election/behind\n";
         assert_eq!(failed_tests(scripts), ["election/behind"]);
     }

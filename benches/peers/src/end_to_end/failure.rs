@@ -41,6 +41,12 @@ pub(super) enum EndToEndError {
         /// What the system says.
         source: io::Error,
     },
+    /// Their data would not be on a disk.
+    #[error("{} is in memory: build on a disk", path.display())]
+    InMemory {
+        /// Which directory.
+        path: PathBuf,
+    },
     /// They do not agree.
     #[error("no server of {name} leads within half a minute: see that the machine has room for six of them")]
     NoLeader {

@@ -1,4 +1,4 @@
-//! Clients of `kv_server`, in one thread. Those who share a connection are answered on it in the order of their questions.
+//! Clients of `kv_server`, in one thread. On a connection that several share, answers come in the order of questions.
 
 use std::{
     collections::VecDeque,

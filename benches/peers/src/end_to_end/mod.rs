@@ -1,15 +1,15 @@
 //! A whole store, end to end: three servers of `examples/kv_server.rs` beside three of etcd, under the same clients.
 //!
-//! - **The same work.** Each client asks, waits for its answer, and asks again: puts of 256 bytes, or linearizable reads
-//!   (etcd's default), of keys drawn from one seed. Every answer is looked at.
+//! - **The same work.** Each client asks, waits for its answer, and asks again: puts of 256 bytes, or linearizable
+//!   reads (etcd's default), of keys drawn from one seed. Every answer is looked at.
 //! - **The same machine.** Each store is three processes on this machine, with the flags that they must have and no
-//!   others: so all is written to disk before it is acknowledged. Their directories lie side by side. Both stores run all
-//!   the time, and one at a time is under load; who begins, changes with each round.
+//!   others: so all is on disk before it is acknowledged. Their directories lie side by side. Both stores run all the
+//!   time, and one at a time is under load; who begins, changes with each round.
 //! - **The same way in.** Clients talk to the server that leads, over as many connections on either side: one for each
 //!   client, or one that all share, which is what etcd is best at. All clients are in one thread of this process, for
 //!   etcd as tasks of tokio. A load whose leader has changed is measured again.
-//! - **What differs.** etcd speaks gRPC, `kv_server` JSON. etcd keeps old versions of each key on disk, in a B-tree beside
-//!   its log; `kv_server` keeps the keys in memory, and makes a snapshot of them for each 64 MiB of log.
+//! - **What differs.** etcd speaks gRPC, `kv_server` JSON. etcd keeps old versions of each key on disk, in a B-tree
+//!   beside its log; `kv_server` keeps the keys in memory, and makes a snapshot of them for each 64 MiB of log.
 
 mod cluster;
 mod etcd_api;
@@ -38,7 +38,7 @@ use self::{
     load::{Extent, KEYS, Load, Operation, VALUE_BYTES},
     results::Results,
 };
-use crate::{Failure, Options, report::Comparison};
+use crate::{Failure, Options, machine, report::Comparison};
 
 /// How long one store is under load in a round, for each case.
 const TURN: Duration = Duration::from_millis(1_500);
@@ -67,6 +67,9 @@ struct Case {
 pub fn compare(options: &Options) -> Result<Comparison, Failure> {
     let cases = options.select(Case::all())?;
     let (etcd, version) = etcd_servers::find()?;
+    if machine::file_system_of(&options.directory) == "tmpfs" {
+        return Err(EndToEndError::InMemory { path: options.directory.clone() }.into());
+    }
     let directory = TempDir::with_prefix_in("end_to_end-", &options.directory)?;
     let mut ours = KvServers::start(&folder(directory.path(), "kv_server")?)?;
     let mut theirs = EtcdServers::start(&etcd, &folder(directory.path(), "etcd")?)?;

@@ -1,11 +1,14 @@
 //! Batches and their responses, and the end of a state machine that has panicked.
 
 use std::{
+    future::Future,
     io::Read,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Wake},
 };
 
 use bytes::Bytes;
@@ -145,4 +148,29 @@ fn who_is_given_up_is_told_at_once_and_not_again() {
     clients.give_up();
     assert_eq!(ticket.try_take(), Some(Outcome::Unknown(UnknownReason::Stopped)));
     applier.end_batch(&mut ApplyReport::default());
+}
+
+/// Looks, when it is woken, whether the other's ticket has its outcome.
+struct Neighbour {
+    ticket: Mutex<Ticket<usize>>,
+    found: Mutex<Option<Outcome<usize>>>,
+}
+
+impl Wake for Neighbour {
+    fn wake(self: Arc<Self>) {
+        *self.found.lock() = self.ticket.lock().try_take();
+    }
+}
+
+#[test]
+fn all_of_a_batch_are_told_before_the_first_one_is_woken() {
+    let (first, mut to_first) = completion();
+    let (second, to_second) = completion();
+    let neighbour = Arc::new(Neighbour { ticket: Mutex::new(to_second), found: Mutex::default() });
+    let waker = Arc::clone(&neighbour).into();
+    assert!(Pin::new(&mut to_first).poll(&mut Context::from_waker(&waker)).is_pending());
+    let jobs = [apply(1, &["a", "b"], vec![(1, first), (2, second)])];
+    Applier::new(Counter::default()).run(jobs).unwrap();
+    assert_eq!(neighbour.found.lock().take(), Some(Outcome::Applied(2)));
+    assert_eq!(to_first.try_take(), Some(Outcome::Applied(1)));
 }

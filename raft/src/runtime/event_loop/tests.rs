@@ -102,9 +102,7 @@ impl Bench {
     }
 
     fn turn(&mut self) {
-        let mut incoming = Select::new();
-        incoming.recv(&self.mailbox.peers);
-        self.event_loop.turn(&self.mailbox, &mut incoming, Duration::ZERO, &mut self.ticker).unwrap();
+        self.event_loop.turn(&self.mailbox, &mut self.ticker).unwrap();
     }
 
     fn propose(&self, count: usize) {

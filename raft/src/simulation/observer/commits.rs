@@ -3,9 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::violation::{Broken, ensure},
+    super::{
+        counts::{Count, Counts},
+        violation::{Broken, ensure},
+    },
+    Observer,
     log::Log,
-    promise::{COMMITMENT, LEADER_COMPLETENESS, STATE_MACHINE_SAFETY},
+    node::Observed,
+    promise::{
+        COMMITMENT, CONFIGURATIONS, DURABLE_ON_QUORUM, LEADER_COMPLETENESS, LOG_MATCHING,
+        STATE_MACHINE_SAFETY,
+    },
+    turn::{Before, Shown},
 };
 use crate::consensus::{EntryId, LogIndex, NodeId, Term};
 
@@ -75,6 +84,65 @@ impl Commits {
         let last = self.last_before(term);
         ensure(log.may_hold(last), LEADER_COMPLETENESS, || {
             format!("{node} leads term {term} without {last}, which was committed before")
+        })
+    }
+}
+
+impl Observer {
+    /// A node knows so much to be committed. Whether nobody has known that before.
+    pub(super) fn note_commit(
+        &mut self,
+        id: NodeId,
+        before: &Before,
+        shown: &Shown<'_>,
+        counts: &mut Counts,
+    ) -> Result<bool, Broken> {
+        let commit = shown.hard_state.commit;
+        let node = self.nodes.entry(id).or_default();
+        node.changes.retain(|change| *change > commit);
+        ensure(node.changes.len() <= 1, CONFIGURATIONS, || {
+            format!("the log holds changes of membership at {:?}, and is committed to {commit}", node.changes)
+        })?;
+        if commit == before.hard_state.commit {
+            return Ok(false);
+        }
+        // What a snapshot holds is before all that is known of the log.
+        let Some(last) = node.log.id_at(commit) else {
+            let (last, base) = (node.log.last(), node.log.base());
+            return ensure(commit < base.index, LOG_MATCHING, || {
+                format!("{id} takes {commit} for committed, and its log ends at {last}")
+            })
+            .map(|()| false);
+        };
+        if commit <= self.commits.last().index {
+            return self.commits.check(last).map(|()| false);
+        }
+        let leads = node.leads().or(before.leads);
+        for news in self.commits.extend(last, leads, &node.log)? {
+            counts.count(Count::Commits);
+            if let Some(change) = self.entries.change(news) {
+                self.memberships.change(news, change, counts)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// A leader has committed more of its log.
+    pub(super) fn check_is_on_quorum(
+        &self,
+        leader: NodeId,
+        commit: LogIndex,
+        before: &Before,
+    ) -> Result<(), Broken> {
+        let last = self.commits.last();
+        debug_assert_eq!(last.index, commit);
+        let holds = |voter| self.nodes.get(&voter).is_some_and(|node: &Observed| node.has_acknowledged(last));
+        let (from, to) = (before.in_force, self.nodes[&leader].in_force());
+        ensure(self.memberships.has_quorum(from, to, holds), DURABLE_ON_QUORUM, || {
+            let holding: Vec<_> =
+                self.nodes.keys().filter(|node| holds(**node)).map(NodeId::to_string).collect();
+            let membership = self.memberships.at(to);
+            format!("{leader} commits {last}, which is durable on {}, by {membership}", holding.join(" "))
         })
     }
 }

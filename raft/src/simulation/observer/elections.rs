@@ -7,8 +7,10 @@ use super::{
         counts::{Count, Counts},
         violation::{Broken, ensure},
     },
+    Observer,
     log::Log,
-    promise::{ELECTION_SAFETY, ONE_VOTE},
+    promise::{ELECTED_BY_QUORUM, ELECTION_SAFETY, ONE_VOTE},
+    turn::Before,
 };
 use crate::consensus::{EntryId, NodeId, Term};
 
@@ -96,5 +98,42 @@ impl Elections {
         if let Some((_, node)) = self.told_to_stand.take() {
             counts.count(if node == elected { Count::Transfers } else { Count::TransfersFailed });
         }
+    }
+}
+
+impl Observer {
+    /// A node leads a term, or creates entries of it. The term, if that is news.
+    pub(super) fn note_leader(&mut self, id: NodeId, term: Term) -> Result<Option<Term>, Broken> {
+        let Self { nodes, elections, .. } = self;
+        let log = &nodes.entry(id).or_default().log;
+        Ok(elections.lead(id, term, log)?.then_some(term))
+    }
+
+    /// A node was elected: by a quorum, by a membership that is not too old, and with all that is committed.
+    pub(super) fn check_elected(
+        &mut self,
+        id: NodeId,
+        term: Term,
+        before: &Before,
+        counts: &mut Counts,
+    ) -> Result<(), Broken> {
+        counts.count(Count::Leaders);
+        self.elections.end_transfer(id, counts);
+        let node = &self.nodes[&id];
+        self.commits.check_leader(id, term, &node.log)?;
+        let (from, to) = (before.in_force, node.in_force());
+        let own = node.disk.durable().hard_state;
+        let voted = |voter| {
+            let is_own = voter == id && own.term == term && own.vote == Some(id);
+            is_own || self.elections.has_voted(voter, term, id)
+        };
+        ensure(self.memberships.has_quorum(from, to, voted), ELECTED_BY_QUORUM, || {
+            format!("{id} leads term {term} without the votes of a quorum of {}", self.memberships.at(to))
+        })?;
+        // By an older one, its voters and those of another leader might have none in common.
+        let latest = self.memberships.number_at(self.commits.last_before(term).index);
+        ensure(self.memberships.number_at(to) + 1 >= latest, ELECTED_BY_QUORUM, || {
+            format!("{id} leads term {term} by an outdated membership: {}", self.memberships.at(to))
+        })
     }
 }

@@ -5,9 +5,11 @@ use super::{
         counts::{Count, Counts},
         violation::{Broken, ensure},
     },
-    promise::CONFIGURATIONS,
+    Observer,
+    promise::{CONFIGURATIONS, ELECTED_BY_QUORUM},
+    turn::{Before, Shown},
 };
-use crate::consensus::{ConfChange, EntryId, LogIndex, Membership, NodeId};
+use crate::consensus::{ConfChange, EntryId, LogIndex, Membership, NodeId, RoleKind};
 
 /// Up to so many voters, every pair of quorums is looked at.
 const VOTERS_MAX: usize = 12;
@@ -88,4 +90,44 @@ pub(super) fn do_overlap(before: &Membership, next: &Membership) -> bool {
     (0..1_u32 << voters.len()).all(|some| {
         !is_quorum(before, |node| is_among(some, node)) || !is_quorum(next, |node| !is_among(some, node))
     })
+}
+
+impl Observer {
+    /// In force is what those entries make that were given out here, or the latest snapshot; and nothing else.
+    pub(super) fn check_in_force(
+        &self,
+        id: NodeId,
+        before: &Before,
+        shown: &Shown<'_>,
+    ) -> Result<(), Broken> {
+        let node = &self.nodes[&id];
+        let expected = self.memberships.at(node.in_force());
+        let is_unfounded = node.is_unfounded && *shown.membership == Membership::default();
+        ensure(shown.membership == expected || is_unfounded, CONFIGURATIONS, || {
+            format!(
+                "{id} goes by {}, and its log up to {} says {expected}",
+                shown.membership,
+                node.in_force()
+            )
+        })?;
+        let stands = |role| matches!(role, RoleKind::PreCandidate | RoleKind::Candidate);
+        if stands(shown.role) && !before.role.is_some_and(stands) {
+            self.check_stands(id, before)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whoever stands for election votes, and has put in force what it had known to be committed.
+    fn check_stands(&self, id: NodeId, before: &Before) -> Result<(), Broken> {
+        let in_force = self.nodes[&id].in_force();
+        let (was, is) = (self.memberships.at(before.in_force), self.memberships.at(in_force));
+        let votes = was.voters.contains(id) || is.voters.contains(id);
+        ensure(votes, ELECTED_BY_QUORUM, || format!("{id} stands for election, and does not vote: {is}"))?;
+        let known = before.hard_state.commit;
+        let is_current = self.memberships.number_at(in_force) >= self.memberships.number_at(known);
+        ensure(is_current, ELECTED_BY_QUORUM, || {
+            format!("{id} stands for election by {is}, and knows entries up to {known} to be committed")
+        })
+    }
 }

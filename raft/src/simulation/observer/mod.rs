@@ -11,7 +11,8 @@
 //! | `node` | what was last seen of a node |
 //! | `disks`, `recovery` | what each disk holds for certain; what a process finds there |
 //! | `elections`, `commits`, `memberships` | votes and leaders; what is committed; who belonged to the cluster |
-//! | `turn` | what a node shows of itself, and has given out to be written and applied |
+//! | `turn` | what a node shows of itself, and in which order that is looked at |
+//! | `writes`, `state_machines` | what was given out to be written; what was given out to be applied, and answered |
 //! | `messages` | what nodes say |
 //! | `limits` | what is bounded |
 
@@ -26,9 +27,11 @@ mod messages;
 mod node;
 mod promise;
 mod recovery;
+mod state_machines;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +41,7 @@ use entries::Entries;
 use limits::Limits;
 use memberships::Memberships;
 use node::Observed;
-use promise::{MONOTONIC, NOTHING_LOST, READS, RECOVERY, SNAPSHOTS, STATE_MACHINE_SAFETY};
+use promise::{NOTHING_LOST, RECOVERY, SNAPSHOTS};
 use recovery::{Found, TakenUp};
 
 pub(super) use turn::Turn;
@@ -106,20 +109,6 @@ impl Observer {
         self.node(id).disk.finish(is_compacted)
     }
 
-    /// A state machine contains everything up to here.
-    pub(super) fn on_applied(&mut self, id: NodeId, index: LogIndex) -> Result<(), Broken> {
-        let node = self.node(id);
-        let before = node.applied.replace(index);
-        while node.applying.front().is_some_and(|(last, _)| *last <= index) {
-            node.applying.pop_front();
-        }
-        let given_out = node.handed_out;
-        ensure(index <= given_out.index, STATE_MACHINE_SAFETY, || {
-            format!("{index} is applied, and only {given_out} was given out")
-        })?;
-        ensure(before <= Some(index), MONOTONIC, || format!("applied {before:?} -> {index}"))
-    }
-
     /// A process has ended.
     pub(super) fn on_stopped(&mut self, id: NodeId) {
         let node = self.node(id);
@@ -143,26 +132,6 @@ impl Observer {
     /// Whether a node may refuse its log.
     pub(super) fn may_be_damaged(&self, id: NodeId) -> bool {
         self.nodes.get(&id).is_some_and(|node| node.may_be_damaged)
-    }
-
-    /// How far a node's state machine has come.
-    pub(super) fn applied(&self, id: NodeId) -> Option<LogIndex> {
-        self.nodes.get(&id)?.applied
-    }
-
-    /// The last entry that any node knows to be committed: an answer to whoever asks now must know it.
-    pub(super) fn committed(&self) -> LogIndex {
-        self.commits.last().index
-    }
-
-    /// A node has answered somebody who asked when everything up to `committed` was.
-    pub(super) fn on_answered(&self, id: NodeId, committed: LogIndex) -> Result<(), Broken> {
-        let applied = self.applied(id);
-        ensure(applied >= Some(committed), READS, || {
-            format!(
-                "the answer knows what is applied up to {applied:?}; {committed} was committed when it was asked for"
-            )
-        })
     }
 
     /// A snapshot is made, sent or taken: it stands for what is committed, and says who belongs to the cluster.

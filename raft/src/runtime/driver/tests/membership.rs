@@ -313,3 +313,17 @@ fn e17_follower_that_hangs_holds_no_change_up() {
     cluster.settle();
     assert_eq!(command.try_take(), Some(Outcome::Applied(1)));
 }
+
+/// A node that was removed is shut down. If the others forgot that it was, they would wait for its vote for ever.
+#[test]
+fn who_was_removed_is_not_needed_after_a_restart() {
+    let mut cluster = Cluster::new(2, &options());
+    cluster.nodes.iter_mut().for_each(|node| node.driver.spares_writes = true);
+    let mut ticket = cluster.change(1, &ConfChange::single(ChangeStep::Remove(NodeId(2))));
+    cluster.settle();
+    assert_eq!(text(ticket.try_take()), "voters=[n1]");
+    cluster.cut_off = [1, 2].into();
+    cluster.nodes[0] = node(NodeId(1), &cluster.storages[0], &options());
+    cluster.tick(50);
+    assert_eq!(cluster.node(1).status().core.role, RoleKind::Leader);
+}

@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::super::{
-    Found, Observer, TakenUp,
-    disks::Contents,
-    turn::{HandedOut, Shown},
-};
+use super::super::{Found, Observer, TakenUp, disks::Contents, state_machines::HandedOut, turn::Shown};
 use crate::{
     consensus::{
         Entries, Entry, EntryId, Envelope, HardState, LogIndex, Membership, Message, NodeId, Ready, RoleKind,
@@ -43,7 +39,8 @@ pub(super) fn entries(ids: &[(u64, u64)]) -> Entries {
 
 /// A write of entries and, if there is one, a hard state.
 pub(super) fn write(entries: Entries, hard_state: Option<HardState>) -> WriteJob {
-    WriteJob::Write(Ready { entries: vec![entries], hard_state, must_sync: true, ..Ready::default() })
+    let ready = Ready { entries: vec![entries], hard_state, must_sync: true, ..Ready::default() };
+    WriteJob::Write(Box::new(ready))
 }
 
 /// A snapshot up to this entry.

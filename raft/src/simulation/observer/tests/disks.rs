@@ -92,7 +92,7 @@ fn recovery_a_commit_index_waits_for_the_next_sync() {
         cluster.commit(1, 2).unwrap();
         let hard_state_of = |commit| hard_state(1, Some(1), commit);
         let ready = Ready { hard_state: Some(hard_state_of(2)), must_sync: synced, ..Ready::default() };
-        cluster.write(2, WriteJob::Write(ready)).unwrap();
+        cluster.write(2, WriteJob::Write(Box::new(ready))).unwrap();
         cluster.restart(2, &found(hard_state_of(commit), BOTH)).unwrap();
     }
 }

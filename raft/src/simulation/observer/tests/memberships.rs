@@ -1,12 +1,14 @@
 //! Who belongs to the cluster.
 
 use super::{
-    super::promise::{CONFIGURATIONS, DURABLE_ON_QUORUM},
+    super::promise::{CONFIGURATIONS, DURABLE_ON_QUORUM, ELECTED_BY_QUORUM},
     cluster::{Cluster, entries, write},
     promise_broken_by,
 };
 use crate::{
-    consensus::{ChangeStep, ConfChange, Entries, Entry, EntryId, EntryKind, Membership, NodeId, Transition},
+    consensus::{
+        ChangeStep, ConfChange, Entries, Entry, EntryId, EntryKind, Membership, NodeId, RoleKind, Transition,
+    },
     simulation::{Count, violation::Broken},
 };
 
@@ -101,4 +103,13 @@ fn durable_on_a_quorum_both_sets_of_a_joint_configuration_decide() {
     put_in_force(&mut cluster, &third, next).unwrap();
     // It takes three of n1, n2, n4 and n5, and two of n1, n2 and n3.
     assert_eq!(promise_broken_by(cluster.commit(1, 4)), DURABLE_ON_QUORUM);
+}
+
+#[test]
+fn elected_by_a_quorum_a_node_stands_before_it_has_applied_a_change() {
+    let mut cluster = with_change(&change(3, &add(4)));
+    cluster.commit(1, 3).unwrap();
+    cluster.commit(2, 3).unwrap();
+    let stands = cluster.show(2, cluster.state_of(2), RoleKind::PreCandidate);
+    assert_eq!(promise_broken_by(stands), ELECTED_BY_QUORUM);
 }

@@ -104,7 +104,7 @@ fn limits_too_much_waits_to_be_applied() {
 fn install(membership: &Membership) -> WriteJob {
     let snapshot = Some(Box::new(snapshot((1, 2), membership)));
     let hard_state = Some(hard_state(1, None, 2));
-    WriteJob::Write(Ready { snapshot, hard_state, must_sync: true, ..Ready::default() })
+    WriteJob::Write(Box::new(Ready { snapshot, hard_state, must_sync: true, ..Ready::default() }))
 }
 
 #[test]

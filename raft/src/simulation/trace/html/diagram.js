@@ -8,7 +8,8 @@ const COLUMN_MIN = 96;
 /** How many messages are drawn at once, about. */
 const MESSAGES_MOST = 6000;
 const FONT = "11px system-ui, 'DejaVu Sans', sans-serif";
-const ROLES = { leader: "leader", candidate: "candidate", "pre-candidate": "pre-candidate", follower: "follower" };
+/** The roles, each with a colour of its own name. */
+const ROLES = ["leader", "candidate", "pre-candidate", "follower"];
 const OUTCOMES = { done: "leader", refused: "follower", unknown: "bad", "under way": "paused" };
 
 class Diagram {
@@ -19,8 +20,8 @@ class Diagram {
 
   readColors() {
     const style = getComputedStyle(document.documentElement);
-    for (const name of ["page", "panel", "line", "text", "muted", "accent", "bad", "match", "selected", "fault",
-      "fault-edge", "paused", ...Object.values(ROLES), ...Object.keys(KINDS).filter((kind) => kind !== "fault")]) {
+    const surfaces = ["page", "panel", "line", "text", "muted", "accent", "bad", "match", "selected"];
+    for (const name of [...surfaces, ...ROLES, "paused", ...Object.keys(KINDS), "fault-edge"]) {
       this.colors[name] = style.getPropertyValue(`--${name}`).trim();
     }
   }
@@ -57,7 +58,8 @@ class Diagram {
     this.right = this.width - clients;
     const column = Math.max(COLUMN_MIN, (this.right - this.left) / Math.max(1, layout.columns.length));
     this.column = column;
-    this.xs = new Map(layout.columns.map((node, place) => [node, this.left + column * (place + 0.5) - this.view.aside]));
+    const xOf = (place) => this.left + column * (place + 0.5) - this.view.aside;
+    this.xs = new Map(layout.columns.map((node, place) => [node, xOf(place)]));
   }
 
   draw() {
@@ -191,7 +193,7 @@ class Diagram {
           continue;
         }
         const width = part.role === "leader" ? 8 : 5;
-        pen.fillStyle = colors[ROLES[part.role]] ?? colors.follower;
+        pen.fillStyle = colors[part.role];
         pen.globalAlpha = part.isPaused ? 0.35 : 1;
         pen.fillRect(x - width / 2, top, width, Math.max(1, bottom - top));
         pen.globalAlpha = 1;
@@ -221,7 +223,7 @@ class Diagram {
     const { layout, view } = this;
     const chosen = layout.story.records[view.selected]?.message;
     const isDense = (last - first) / this.height > 0.7;
-    // Where more lie on one another than can be told apart, some stand for all; those that are lost are all there.
+    // Where more lie on one another than can be told apart, some stand for all. Those that are lost are all there.
     const every = Math.ceil((last - first) / MESSAGES_MOST);
     for (const message of layout.messagesBetween(first, last)) {
       const isChosen = message === chosen || message === view.hovered;
@@ -248,8 +250,8 @@ class Diagram {
     if (this.view.scale >= 13 && !this.layout.isTrueToTime) {
       // In the row where it is sent, beside the sender's line: there nothing else is written.
       const words = message.text.split(" ").slice(3).join(" ");
-      const isRightward = x2 > x1;
-      this.label(words, x1 + (isRightward ? 9 : -9), y1 - 7, color, isRightward ? "left" : "right", isChosen, this.column - 22);
+      const [x, align] = x2 > x1 ? [x1 + 9, "left"] : [x1 - 9, "right"];
+      this.label(words, x, y1 - 7, color, align, isChosen, this.column - 22);
     }
   }
 
@@ -292,7 +294,7 @@ class Diagram {
     };
     switch (record.what) {
       case "role": {
-        const color = colors[ROLES[record.role]];
+        const color = colors[record.role];
         dot(color, 5);
         this.label(`${record.role}, term ${record.term}`, x + 9, y, color, "left", true, this.column - 22);
         break;
@@ -336,7 +338,8 @@ class Diagram {
       pen.stroke();
     }
     this.targets.push({ record: record.order, x1: 0, y1: y, x2: this.width, y2: y });
-    this.label(`✖ ${this.layout.story.violation?.promise ?? "a promise"} is broken`, TIMES + 8, y + 12, colors.bad, "left", true);
+    const promise = this.layout.story.violation?.promise ?? "a promise";
+    this.label(`✖ ${promise} is broken`, TIMES + 8, y + 12, colors.bad, "left", true);
   }
 
   drawHead() {
@@ -360,7 +363,7 @@ class Diagram {
       const x = this.xOf(node);
       const state = !part || part.isDown ? "down" : `${part.role}, term ${part.term}`;
       const width = write(`n${node}`, x - 5, "right", true, colors.text);
-      const color = part && !part.isDown ? colors[ROLES[part.role]] : colors.muted;
+      const color = part && !part.isDown ? colors[part.role] : colors.muted;
       if (this.column > width + 110) write(state, x + 2, "left", false, color);
     }
     if (layout.kinds.has("client") && this.right < this.width) {

@@ -18,7 +18,8 @@ function wrap(pen, text, width) {
   const lines = [""];
   for (const word of text.split(" ")) {
     const longer = `${lines.at(-1)} ${word}`.trim();
-    if (lines.at(-1) === "" || lines.length === 3 || pen.measureText(longer).width <= width) lines[lines.length - 1] = longer;
+    const fits = lines.at(-1) === "" || lines.length === 3 || pen.measureText(longer).width <= width;
+    if (fits) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
   return [...lines.slice(0, 2), ...lines.slice(2).map((line) => fit(pen, line, width))];
@@ -26,7 +27,8 @@ function wrap(pen, text, width) {
 
 function distanceTo({ x1, y1, x2, y2 }, x, y) {
   const length = (x2 - x1) ** 2 + (y2 - y1) ** 2;
-  const along = length === 0 ? 0 : Math.max(0, Math.min(1, ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length));
+  const share = length === 0 ? 0 : ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length;
+  const along = Math.max(0, Math.min(1, share));
   return Math.hypot(x - x1 - along * (x2 - x1), y - y1 - along * (y2 - y1));
 }
 

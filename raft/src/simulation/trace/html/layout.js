@@ -66,8 +66,9 @@ class Layout {
       if (reach[middle] < first) low = middle + 1;
       else high = middle;
     }
-    for (let next = firstSentFrom(messages, low); next < messages.length && messages[next].sent <= last; next++) {
+    for (let next = firstSentFrom(messages, low); next < messages.length; next++) {
       const message = messages[next];
+      if (message.sent > last) return;
       const isSeen = (message.ended ?? last) >= first && this.kinds.has(message.kind);
       if (isSeen && this.nodes.has(message.from) && this.nodes.has(message.to)) yield message;
     }

@@ -48,15 +48,15 @@ class List {
     const chosen = layout.story.records[view.selected];
     const classes = {
       selected: record.order === view.selected,
-      other: record.order !== view.selected && record.message !== undefined && record.message === chosen?.message,
+      other: record !== chosen && record.message !== undefined && record.message === chosen?.message,
       match: isAmong(view.matches, record.order),
       violation: record.kind === "violation",
       lost: record.what === "ended" && record.fate !== ARRIVED,
     };
     for (const [name, is] of Object.entries(classes)) row.classList.toggle(name, is);
     row.style.borderLeftColor = `var(--${record.kind === "fault" ? "fault-edge" : record.kind})`;
-    row.append(cell("at", seconds(record.at)), cell("node", record.node === undefined ? "–" : `n${record.node}`));
-    row.append(cell("words", record.line));
+    const where = record.node === undefined ? "–" : `n${record.node}`;
+    row.append(cell("at", seconds(record.at)), cell("node", where), cell("words", record.line));
     return row;
   }
 }

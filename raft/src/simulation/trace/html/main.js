@@ -38,6 +38,7 @@ function draw() {
 /** Moves the diagram, and the list with it. */
 function moveTo(top) {
   view.top = Math.max(layout.isTrueToTime ? -20 / view.scale : 0, Math.min(top, layout.end));
+  element("tip").hidden = true;
   const row = layout.isTrueToTime ? layout.rows[layout.orderAt(view.top)] : view.top;
   if (Math.abs(list.top - row) * ROW >= 1) {
     isListMoved = true;
@@ -124,8 +125,10 @@ function find(text, jumps) {
 
 function showMatches(isSearching) {
   const { matches, selected } = view;
-  const place = selected !== null && isAmong(matches, selected) ? `${lowerBound(matches, selected) + 1} of ` : "";
-  element("matches").textContent = !isSearching ? "" : matches.length === 0 ? "nothing" : `${place}${matches.length}`;
+  const isAtOne = selected !== null && isAmong(matches, selected);
+  const place = isAtOne ? `${lowerBound(matches, selected) + 1} of ` : "";
+  const found = matches.length === 0 ? "nothing" : `${place}${matches.length}`;
+  element("matches").textContent = isSearching ? found : "";
 }
 
 /** To the next match, or the one before. */
@@ -138,73 +141,13 @@ function step(direction) {
   showMatches(true);
 }
 
-// What is told of the chosen record, or of the whole.
-
-function node(tag, ...parts) {
-  const made = document.createElement(tag);
-  made.append(...parts);
-  return made;
-}
-
-function link(text, order) {
-  const made = node("a", text);
-  made.addEventListener("click", () => select(order));
-  return made;
-}
-
-function showRecord(order) {
-  const record = story.records[order];
-  const { message, request } = record;
-  const parts = [node("h2", `${seconds(record.at)} s${record.node === undefined ? "" : `, n${record.node}`}`)];
-  parts.push(node("p", record.line));
-  if (message) {
-    const end = story.records[message.ended];
-    const took = end ? `after ${((end.at - story.records[message.sent].at) / 1000).toFixed(3)} ms` : "";
-    const ends = end ? link(`${message.fate} ${took}`, message.ended) : message.fate;
-    parts.push(node("p", `Message #${message.number}: `, link("sent", message.sent), ", ", ends));
-  } else if (request) {
-    const told = request.answer ? link(request.answer, request.to) : request.outcome;
-    parts.push(node("p", `Client ${request.client}: `, link(request.text ?? "asks", request.from), ", ", told));
-  }
-  parts.push(node("h2", "The nodes then"), stateTable(order));
-  element("details").replaceChildren(...parts);
-}
-
-function stateTable(order) {
-  const names = ["node", "role", "term", "leader", "committed", "durable", "applied", "snapshot"];
-  const table = node("table", node("tr", ...names.map((name) => node("th", name))));
-  for (const [id, now] of statesAfter(story, order)) {
-    const role = now.isPaused ? `${now.state}, stands still` : now.state;
-    const leader = now.state !== "down" && now.leader ? `n${now.leader}` : "–";
-    const cells = [`n${id}`, role, now.term, leader, now.committed, now.durable, now.applied, now.snapshot];
-    table.append(node("tr", ...cells.map((text) => node("td", `${text ?? "–"}`))));
-  }
-  return table;
-}
-
-function showWhole() {
-  view.selected = null;
-  const actions = story.actions.map(([at, text]) => node("li", `${seconds(at)} s: ${text}`));
-  const table = node("table", ...story.counts.map(([name, count]) => node("tr", node("td", `${count}`), node("td", name))));
-  const keys = [["↑ ↓", "the record before, the next"], ["/", "search"], ["n N", "the next match, the one before"],
-    ["+ −", "larger, smaller (or Ctrl and the wheel)"], ["t", "by steps, or true to time"], ["v", "to the violation"],
-    ["Home End", "to the beginning, to the end"], ["Esc", "this"]];
-  element("details").replaceChildren(
-    ...(story.violation ? [node("h2", `Broken: ${story.violation.promise}`), node("p", story.violation.message)] : []),
-    node("h2", actions.length === 0 ? "Nothing was planned" : "What was planned"), node("ol", ...actions),
-    node("h2", "Keys"), node("table", ...keys.map(([key, what]) => node("tr", node("td", node("kbd", key)), node("td", what)))),
-    node("h2", "How often"), table,
-  );
-  draw();
-}
+// Buttons and keys.
 
 function toViolation() {
   const last = story.records.findLast(({ kind }) => kind === "violation");
   // With all that led to it.
   if (last) select(last.order, 0.8);
 }
-
-// Buttons.
 
 /** A button that takes something in or out of a set of what is shown. */
 function toggle(parent, set, name, text, color, count) {
@@ -234,15 +177,28 @@ function makeButtons() {
       toggle(element("kinds"), layout.kinds, kind, text, color, counts.get(kind));
     }
   }
-  for (const id of story.nodes) toggle(element("nodes"), layout.nodes, id, `n${id}`, "var(--text)", counts.get(id) ?? 0);
+  for (const id of story.nodes) {
+    toggle(element("nodes"), layout.nodes, id, `n${id}`, "var(--text)", counts.get(id) ?? 0);
+  }
 }
 
-const ACTIONS = {
-  "+": () => zoom(1.4), "=": () => zoom(1.4), "-": () => zoom(1 / 1.4), "t": () => setTrueToTime(!layout.isTrueToTime),
-  "/": () => element("search").select(), "n": () => step(1), "N": () => step(-1), "v": toViolation,
-  "?": showWhole, "Escape": showWhole, "Home": () => moveTo(0), "End": () => moveTo(layout.end - diagram.span * 0.9),
-  "ArrowDown": () => selectBeside(1), "ArrowUp": () => selectBeside(-1), "j": () => selectBeside(1), "k": () => selectBeside(-1),
-  "PageDown": () => moveTo(view.top + diagram.span * 0.9), "PageUp": () => moveTo(view.top - diagram.span * 0.9),
+const KEYS = {
+  "+": () => zoom(1.4),
+  "=": () => zoom(1.4),
+  "-": () => zoom(1 / 1.4),
+  "t": () => setTrueToTime(!layout.isTrueToTime),
+  "/": () => element("search").select(),
+  "n": () => step(1),
+  "N": () => step(-1),
+  "v": toViolation,
+  "?": showWhole,
+  "Escape": showWhole,
+  "Home": () => moveTo(0),
+  "End": () => moveTo(layout.end - diagram.span * 0.9),
+  "ArrowDown": () => selectBeside(1),
+  "ArrowUp": () => selectBeside(-1),
+  "PageDown": () => moveTo(view.top + diagram.span * 0.9),
+  "PageUp": () => moveTo(view.top - diagram.span * 0.9),
 };
 
 function selectBeside(direction) {
@@ -255,7 +211,7 @@ document.addEventListener("keydown", (event) => {
   const isTyping = event.target === element("search");
   if (isTyping && event.key === "Enter") step(event.shiftKey ? -1 : 1);
   else if (isTyping && event.key === "Escape") event.target.blur();
-  else if (!isTyping && !event.ctrlKey && !event.metaKey && !event.altKey && ACTIONS[event.key]) ACTIONS[event.key]();
+  else if (!isTyping && !event.ctrlKey && !event.metaKey && !event.altKey && KEYS[event.key]) KEYS[event.key]();
   else return;
   event.preventDefault();
 });
@@ -338,13 +294,14 @@ element("map").addEventListener("pointermove", goOnMap);
 function begin() {
   const { violation, records, seed, profile, nodes } = story;
   const where = violation && violation.node !== null ? ` on n${violation.node}` : "";
-  const title = violation ? `${violation.promise} is broken${where}: ${violation.message}` : "No promise was broken";
+  const broken = violation && `${violation.promise} is broken${where}: ${violation.message}`;
   document.title = violation ? `${violation.promise}, seed ${seed}` : `seed ${seed}`;
-  document.querySelector("h1").textContent = title;
+  document.querySelector("h1").textContent = broken ?? "No promise was broken";
   document.querySelector("header").classList.toggle("broken", violation !== null);
   const time = seconds(records.at(-1)?.at ?? 0);
-  document.querySelector("#verdict p").textContent =
-    `seed ${seed}, ${profile}, ${nodes.length} nodes, ${story.actions.length} planned actions, ${time} s, ${records.length} records`;
+  const planned = `${nodes.length} nodes, ${story.actions.length} planned actions`;
+  const sizes = `${planned}, ${time} s, ${records.length} records`;
+  document.querySelector("#verdict p").textContent = `seed ${seed}, ${profile}, ${sizes}`;
   element("violation").hidden = violation === null;
   element("time").textContent = "time: by steps";
   makeButtons();

@@ -9,7 +9,7 @@
 //! | `layout.js` | what is shown, and where |
 //! | `diagram.js`, `overview.js` | draw what can be seen of it, and the whole, small |
 //! | `figures.js` | what fits, what is near, what comes first |
-//! | `list.js` | the records in words, beside it |
+//! | `list.js`, `details.js` | the records in words, beside it; all about one of them, or about the whole |
 //! | `main.js` | mouse, keys, search |
 
 mod data;
@@ -18,7 +18,7 @@ use super::super::{plan::Plan, simulation::Report};
 
 const PAGE: &str = include_str!("page.html");
 /// What stands in the page, and what takes its place.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 9] = [
     ("/* style.css */", include_str!("style.css")),
     ("/* story.js */", include_str!("story.js")),
     ("/* layout.js */", include_str!("layout.js")),
@@ -26,6 +26,7 @@ const PARTS: [(&str, &str); 8] = [
     ("/* diagram.js */", include_str!("diagram.js")),
     ("/* overview.js */", include_str!("overview.js")),
     ("/* list.js */", include_str!("list.js")),
+    ("/* details.js */", include_str!("details.js")),
     ("/* main.js */", include_str!("main.js")),
 ];
 const DATA: &str = "/* data */";

@@ -21,12 +21,13 @@ class Overview {
       pen.fillRect(x, yOf(from), wide, Math.max(1, yOf(to) - yOf(from)));
     };
     if (layout.kinds.has("fault")) {
-      for (const { from, to, lane } of layout.story.faults) bar(2 + lane * 3, 2, from, to, colors["fault-edge"]);
+      const { faults } = layout.story;
+      for (const { from, to, lane } of faults) bar(2 + lane * 3, 2, from, to, colors["fault-edge"]);
     }
     const column = (width - 18) / Math.max(1, layout.columns.length);
     layout.columns.forEach((node, place) => {
       for (const { from, to, isDown, role } of layout.story.lifelines.get(node)) {
-        if (!isDown) bar(16 + column * (place + 0.25), column / 2, from, to, colors[ROLES[role]] ?? colors.follower);
+        if (!isDown) bar(16 + column * (place + 0.25), column / 2, from, to, colors[role]);
       }
     });
     for (const order of view.matches.slice(0, 2000)) bar(0, width, order, order, colors.paused);

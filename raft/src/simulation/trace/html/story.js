@@ -27,7 +27,8 @@ const TOPICS = {
 /** The kinds of the records that are no messages. */
 const KIND_OF = {
   role: "role", committed: "log", applied: "log", durable: "log", snapshot: "snapshot",
-  started: "process", stopped: "process", paused: "process", client: "client", action: "fault", violation: "violation",
+  started: "process", stopped: "process", paused: "process",
+  client: "client", action: "fault", violation: "violation",
 };
 
 const ARRIVED = "arrived";
@@ -180,8 +181,12 @@ function lineOf(record) {
     case "sent": return record.text;
     case "ended":
       if (!message) return `message #${record.number}: ${record.fate}`;
-      return record.fate === ARRIVED ? `receives ${message.text}` : `${message.text.replace("→", "↛")} (${record.fate})`;
-    case "role": return `${record.role} in term ${record.term}, ${record.leader ? `n${record.leader} leads` : "no leader"}`;
+      if (record.fate === ARRIVED) return `receives ${message.text}`;
+      return `${message.text.replace("→", "↛")} (${record.fate})`;
+    case "role": {
+      const leader = record.leader ? `n${record.leader} leads` : "no leader";
+      return `${record.role} in term ${record.term}, ${leader}`;
+    }
     case "started": return "started";
     case "stopped": return `stopped: ${record.text}`;
     case "paused": return record.on ? "stands still" : "goes on";
@@ -194,16 +199,16 @@ function lineOf(record) {
 
 /** The state of each node after a record: what was last seen of it. */
 function statesAfter(story, last) {
-  const states = new Map(story.nodes.map((node) => [node, { state: "down", term: 0 }]));
+  const states = new Map(story.nodes.map((node) => [node, { role: "down", term: 0 }]));
   for (let order = 0; order <= last; order++) {
-    const record = story.records[order];
-    const state = states.get(record.node);
+    const { node, what, role, term, leader, on, index } = story.records[order];
+    const state = states.get(node);
     if (!state) continue;
-    if (record.what === "started") Object.assign(state, { state: "follower", leader: null });
-    else if (record.what === "stopped") state.state = "down";
-    else if (record.what === "paused") state.isPaused = record.on;
-    else if (record.what === "role") Object.assign(state, { state: record.role, term: record.term, leader: record.leader });
-    else if (record.kind === "log" || record.what === "snapshot") state[record.what] = record.index;
+    if (what === "started") Object.assign(state, { role: "follower", leader: null });
+    else if (what === "stopped") Object.assign(state, { role: "down", leader: null });
+    else if (what === "paused") state.isPaused = on;
+    else if (what === "role") Object.assign(state, { role, term, leader });
+    else if (index !== undefined) state[what] = index;
   }
   return states;
 }
