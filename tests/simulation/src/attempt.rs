@@ -42,5 +42,10 @@ fn difference(first: &Report, again: &Report) -> Option<Violation> {
     };
     let message = format!("the traces of two runs are {} and {}", words(first), words(again));
     let is_same = first.trace.hash() == again.trace.hash() && again.violation.is_none();
-    (!is_same).then(|| Violation { promise: Violation::DETERMINISM, message, at: Duration::ZERO, node: None })
+    (!is_same).then_some(Violation {
+        promise: Violation::DETERMINISM,
+        message,
+        at: Duration::ZERO,
+        node: None,
+    })
 }

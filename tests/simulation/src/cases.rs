@@ -9,7 +9,7 @@ use quorate::simulation::plan::{Plan, Profile};
 pub struct Cases {
     /// The first seed.
     pub from: u64,
-    /// What kind of storms; at least one.
+    /// What kind of storms; if none is given, calm.
     pub profiles: Vec<Profile>,
     /// How many voters; if none is given, the seed decides.
     pub voters: Vec<u64>,
@@ -30,11 +30,10 @@ impl Cases {
     /// What this seed is taken for, whichever seed is the first.
     #[must_use]
     pub fn of_seed(&self, seed: u64) -> Case {
-        let profiles = self.profiles.len() as u64;
-        let profile = self.profiles[(seed % profiles) as usize];
+        let profile = in_turn(&self.profiles, seed).unwrap_or(Profile::Calm);
         // The quotient: profiles and voters meet in every combination.
-        let voters = (seed / profiles).checked_rem(self.voters.len() as u64);
-        Case { seed, profile, voters: voters.map(|index| self.voters[index as usize]) }
+        let round = seed / (self.profiles.len() as u64).max(1);
+        Case { seed, profile, voters: in_turn(&self.voters, round) }
     }
 
     /// The case with this number, counted from 0.
@@ -65,4 +64,10 @@ impl fmt::Display for Case {
         write!(f, "seed {}, {}", self.seed, self.profile)?;
         self.voters.map_or(Ok(()), |voters| write!(f, ", {voters} voters"))
     }
+}
+
+/// The one whose turn it is, if there is one.
+fn in_turn<T: Copy>(all: &[T], turn: u64) -> Option<T> {
+    let index = turn.checked_rem(all.len() as u64)?;
+    all.get(usize::try_from(index).ok()?).copied()
 }

@@ -155,7 +155,8 @@ mod tests {
         summary.add(case(Profile::Clocks), &report(None));
         let told = summary.not_exercised();
         assert_eq!(told.len(), Profile::Clocks.expected().len());
-        assert_eq!(told[0], "clocks did not exercise in 30 seeds: faults: clock rates");
+        let line = "clocks did not exercise in 30 seeds: faults: clock rates";
+        assert!(told.iter().any(|told| told == line), "{told:?}");
     }
 
     #[test]

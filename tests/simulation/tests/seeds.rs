@@ -1,5 +1,5 @@
 //! Seeds of every profile: no promise is broken, and the same seed comes to the same.
-#![expect(clippy::print_stdout, reason = "what was exercised is for whoever runs it with --nocapture")]
+#![expect(clippy::expect_used, reason = "in a test a broken premise must stop it")]
 
 use std::time::Duration;
 

@@ -114,11 +114,13 @@ impl Plan {
         if named(action).contains(&NodeId(0)) {
             return Err(PlanError::NoNode { number });
         }
-        match action {
-            Action::Storm { weather: bad, .. } => weather(&what, bad),
-            Action::ClockRate { rate, .. } => within(&what, *rate, RATES),
-            _ => Ok(()),
+        if let Action::Storm { weather: bad, .. } = action {
+            weather(&what, bad)?;
         }
+        if let Action::ClockRate { rate, .. } = action {
+            within(&what, *rate, RATES)?;
+        }
+        Ok(())
     }
 }
 

@@ -16,7 +16,9 @@ impl Search<'_> {
     pub(super) fn shrink_cluster(&mut self) {
         let storm = u64::try_from(self.plan.storm.as_millis()).unwrap_or(u64::MAX);
         self.lower(storm, 0, |plan, millis| end_storm(plan, Duration::from_millis(millis)));
-        self.lower(self.plan.clients.count as u64, 0, |plan, count| plan.clients.count = count as usize);
+        self.lower(self.plan.clients.count as u64, 0, |plan, count| {
+            plan.clients.count = usize::try_from(count).unwrap_or(usize::MAX);
+        });
         self.lower(self.plan.clients.requests, 0, |plan, requests| plan.clients.requests = requests);
         self.lower(self.plan.spares, 0, |plan, spares| plan.spares = spares);
         self.lower(self.plan.learners, 0, |plan, learners| plan.learners = learners);

@@ -95,6 +95,8 @@ fn a_panic_is_found_like_any_broken_promise() {
     assert_eq!(summary.violations(), 6);
     assert!(told.contains("no panic is broken") && told.contains("is too much"), "{told}");
     assert!(told.contains("planted/workload.rs:"), "where it panicked: {told}");
+    assert_eq!(fs::read_dir(store.path()).unwrap().count(), 1, "the others break the same promise");
+    assert_eq!(told.matches("once more: cargo simulate --seeds 1 ").count(), 5);
     let (_, plan) = stored(store.path());
     assert_eq!(plan.actions, [], "it takes no fault");
     assert!(plan.clients.requests < 200, "{:?}", plan.clients);
