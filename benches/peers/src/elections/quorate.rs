@@ -1,8 +1,6 @@
 //! A node of this library.
 
-use quorate::{
-    Config, Envelope, LogIndex, MemStorage, NodeId, Proposed, RawNode, RoleKind, StorageWriter,
-};
+use quorate::{Config, Envelope, LogIndex, MemStorage, NodeId, Proposed, RawNode, RoleKind, StorageWriter};
 use slog::{Discard, Logger, o};
 
 use super::member::{ELECTION_TICKS, HEARTBEAT_TICKS, IDS, Member};
