@@ -176,7 +176,7 @@ impl<W: Workload> World<W> {
     fn happen(&mut self, event: Event<W>) -> Step {
         match event {
             Event::Turn { at, life } => self.turn(at, life),
-            Event::Arrival(packet) => self.arrive(packet),
+            Event::Arrival(packet) => self.arrive(&packet),
             Event::Written { at, life } => self.finish_write(at, life),
             Event::Applied { at, life } => self.finish_apply(at, life),
             Event::SnapshotMade { at, life } => self.finish_snapshot(at, life),

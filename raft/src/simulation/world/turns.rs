@@ -145,13 +145,13 @@ impl<W: Workload> World<W> {
         Ok(())
     }
 
-    pub(super) fn arrive(&mut self, packet: Packet) -> Step {
-        let fate = match self.network.receive(&packet, &mut self.counts) {
+    pub(super) fn arrive(&mut self, packet: &Packet) -> Step {
+        let fate = match self.network.receive(packet, &mut self.counts) {
             Ok(_) if packet.is_corrupted() => {
                 let message = format!("message #{} was changed on its way, and taken", packet.number);
                 return Err(Broken::new("integrity of messages", message).into());
             }
-            Ok(envelope) => self.hand_over(&packet, envelope),
+            Ok(envelope) => self.hand_over(packet, envelope),
             Err(fate) => fate,
         };
         self.note(Some(packet.to), What::Ended { number: packet.number, fate });
