@@ -152,7 +152,6 @@ impl<S: StateMachine> Driver<S> {
             return;
         };
         let result = self.raw.apply_conf_change(&change);
-        self.has_new_membership |= result.is_ok();
         if let Err(error) = &result {
             warn!(self.logger, "{error} -> the membership stays"; "change" => %entry.id);
         }

@@ -65,8 +65,6 @@ pub struct Driver<S: StateMachine> {
     pub(super) pending_writes: PendingWrites,
     /// A commit index that need not be durable, and travels with the next write that must.
     pub(super) unwritten: Option<HardState>,
-    /// A change of membership came into force, and that it is committed is not written yet.
-    pub(super) has_new_membership: bool,
     /// A write costs the time of a device, or at least the waking of another thread.
     pub(super) spares_writes: bool,
     /// The last entry that was handed out to be applied, or is in the snapshot that was.
@@ -135,7 +133,6 @@ impl<S: StateMachine> Driver<S> {
             snapshot_task: None,
             pending_writes: PendingWrites::default(),
             unwritten: None,
-            has_new_membership: false,
             spares_writes: storage.waits_for_device(),
             handed_out: applied,
             applied: index,

@@ -101,13 +101,10 @@ impl<S: StateMachine> Driver<S> {
         if let Some((last, _)) = &restore {
             self.compaction.on_snapshot_from_leader(last.index);
         }
-        let (number, messages) = (ready.number, std::mem::take(&mut ready.messages_after_write));
-        let hard_state = ready.hard_state.or(self.unwritten.take());
-        // Who was removed may be shut down soon -> a restart must not make this node count on it again.
-        let has_new_membership = std::mem::take(&mut self.has_new_membership);
-        ready.must_sync |= has_new_membership && hard_state.is_some();
-        let must_sync = ready.must_sync;
+        let (number, must_sync) = (ready.number, ready.must_sync);
+        let messages = std::mem::take(&mut ready.messages_after_write);
         self.pending_writes.push(PendingWrite { number, must_sync, messages, restore });
+        let hard_state = ready.hard_state.or(self.unwritten.take());
         if must_sync || (hard_state.is_some() && !self.spares_writes) {
             ready.hard_state = hard_state;
             self.write_jobs.push(WriteJob::Write(ready));

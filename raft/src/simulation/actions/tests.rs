@@ -45,14 +45,15 @@ fn seconds_cut(report: &Report, id: NodeId) -> Vec<u64> {
     let mut sent_by_it = std::collections::BTreeSet::new();
     let mut cut = std::collections::BTreeSet::new();
     for record in report.trace.records() {
-        match &record.what {
-            What::Sent { number, .. } if record.node == Some(id) => drop(sent_by_it.insert(*number)),
-            What::Ended { number, fate: Fate::Cut }
-                if record.node == Some(id) || sent_by_it.contains(number) =>
-            {
-                cut.insert(record.at.as_secs());
-            }
-            _ => {}
+        if let What::Sent { number, .. } = &record.what
+            && record.node == Some(id)
+        {
+            sent_by_it.insert(*number);
+        }
+        if let What::Ended { number, fate: Fate::Cut } = &record.what
+            && (record.node == Some(id) || sent_by_it.contains(number))
+        {
+            cut.insert(record.at.as_secs());
         }
     }
     cut.into_iter().collect()
@@ -112,17 +113,17 @@ fn all_that_is_on_ends_with_the_storm() {
 /// The same fault at another node.
 fn to(fault: &Action, id: u64) -> Action {
     let mut fault = fault.clone();
-    match &mut fault {
-        Action::Isolate { whom, .. }
-        | Action::Crash { whom, .. }
-        | Action::Pause { whom, .. }
-        | Action::SlowDisk { whom, .. }
-        | Action::StallDisk { whom, .. }
-        | Action::FillDisk { whom, .. }
-        | Action::FailSync { whom, .. }
-        | Action::ClockRate { whom, .. }
-        | Action::ClockStop { whom, .. } => *whom = node(id),
-        _ => {}
+    if let Action::Isolate { whom, .. }
+    | Action::Crash { whom, .. }
+    | Action::Pause { whom, .. }
+    | Action::SlowDisk { whom, .. }
+    | Action::StallDisk { whom, .. }
+    | Action::FillDisk { whom, .. }
+    | Action::FailSync { whom, .. }
+    | Action::ClockRate { whom, .. }
+    | Action::ClockStop { whom, .. } = &mut fault
+    {
+        *whom = node(id);
     }
     fault
 }
@@ -189,11 +190,8 @@ fn operators_try_again_until_the_membership_is_what_they_want() {
         Action::AddLearner { node: NodeId(4) },
     ];
     let report = carry_out(plan(3, wishes.into_iter().map(|wish| (5, wish)).chain([(5, crash)])));
-    let done = report.trace.records().iter().filter_map(|record| match &record.what {
-        What::Action(words) if words.ends_with(" is done") => Some(words.as_str()),
-        _ => None,
-    });
-    let done: Vec<_> = done.collect();
+    let said = report.trace.records().iter().map(|record| record.what.to_string());
+    let done: Vec<_> = said.filter(|words| words.ends_with(" is done")).collect();
     assert_eq!(done.len(), 5, "{done:?}");
 }
 

@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused_with_its_name() {
-        let refusals: [(&str, fn(&mut Plan)); 14] = [
+        type Spoil = fn(&mut Plan);
+        let refusals: [(&str, Spoil); 14] = [
             ("voters is 0", |plan| plan.voters = 0),
             ("spares is 18446744073709551615", |plan| plan.spares = u64::MAX),
             ("network.lost is 1001", |plan| plan.network.lost = 1001),

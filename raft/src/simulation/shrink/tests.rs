@@ -22,7 +22,7 @@ fn plan(actions: u64) -> Plan {
         (whom, 6) => Action::Campaign { whom },
         (whom, _) => Action::Crash { whom, power: PowerLoss::Whole, down: Duration::from_micros(1_234_567) },
     };
-    let planned = |number| Planned { at: Duration::from_millis(333) * number as u32, action: action(number) };
+    let planned = |number| Planned { at: Duration::from_millis(333 * number), action: action(number) };
     plan.actions = (1..=actions).map(planned).collect();
     plan
 }
