@@ -84,11 +84,11 @@ impl Cluster {
         load: &mut Load,
     ) -> Result<Instant, Failure> {
         let Some((asked, oldest)) = under_way.pop_front() else { return Ok(Instant::now()) };
-        applied(oldest.wait(PATIENCE)?)?;
+        applied(&oldest.wait(PATIENCE)?)?;
         let now = Instant::now();
         load.record(now - asked);
         while let Some(outcome) = under_way.front_mut().and_then(|(_, next)| next.try_take()) {
-            applied(outcome)?;
+            applied(&outcome)?;
             load.record(under_way.pop_front().map_or(Duration::ZERO, |(asked, _)| now - asked));
         }
         Ok(now)
@@ -116,7 +116,7 @@ fn elect(nodes: &[Node<Counter>]) -> Result<Handle<Counter>, Failure> {
     Err("no leader was elected".into())
 }
 
-fn applied(outcome: Outcome<u64>) -> Result<(), Failure> {
+fn applied(outcome: &Outcome<u64>) -> Result<(), Failure> {
     match outcome {
         Outcome::Applied(_) => Ok(()),
         Outcome::NotAccepted(_) | Outcome::Unknown(_) => {
