@@ -120,7 +120,7 @@ fn a_file_that_holds_no_plan_is_refused_with_what_to_do() {
         refused.map_err(|error: ReplayError| error.to_string()).unwrap_err()
     };
     let plan = Profile::Stormy.draw(1, Some(3));
-    let mut voterless = plan.clone();
+    let mut voterless = plan;
     voterless.voters = 0;
     assert!(refusal("{").contains("is no plan"));
     assert!(refusal("{\"seed\": 1}").contains("missing field"));
