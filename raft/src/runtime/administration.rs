@@ -31,10 +31,24 @@ pub(super) struct Administration {
     operation: Option<(MembershipOperation, Completion<Membership>)>,
     pub(super) transfers: Vec<(NodeId, Completion<()>)>,
     limits: Limits,
-    /// What is to be told when the state machine has applied so much.
-    after_apply: VecDeque<(LogIndex, AfterApply)>,
+    /// What is to be told, and when.
+    after_apply: VecDeque<(Due, AfterApply)>,
+    /// The Ready that is handed out at present.
+    pub(super) ready: u64,
+    /// Everything up to this Ready is durable.
+    pub(super) written: u64,
     /// The node is to stop: the last tick in which it tries to hand leadership on.
     pub(super) stop_deadline: Option<u64>,
+}
+
+/// When something can be told.
+#[derive(Clone, Copy)]
+struct Due {
+    /// When the state machine has applied so much.
+    applied: LogIndex,
+    /// And when this Ready is durable: who was removed may be shut down as soon as that is told, and this node must not
+    /// count on it again after a restart.
+    written: u64,
 }
 
 enum AfterApply {
@@ -51,6 +65,8 @@ impl Administration {
             transfers: Vec::new(),
             limits,
             after_apply: VecDeque::new(),
+            ready: 0,
+            written: 0,
             stop_deadline: None,
         }
     }
@@ -156,19 +172,23 @@ impl<S: StateMachine> Driver<S> {
             warn!(self.logger, "{error} -> the membership stays"; "change" => %entry.id);
         }
         let told = AfterApply::Change(entry.id, result, waiter);
-        self.administration.after_apply.push_back((entry.id.index, told));
+        let due = Due { applied: entry.id.index, written: self.administration.ready };
+        self.administration.after_apply.push_back((due, told));
     }
 
     /// An operation belongs to one leader. But what was handed out before that is decided.
     pub(super) fn note_leadership(&mut self, leadership: Leadership) {
         let told = AfterApply::Leadership(leadership);
-        self.administration.after_apply.push_back((self.handed_out.index, told));
+        let due = Due { applied: self.handed_out.index, written: 0 };
+        self.administration.after_apply.push_back((due, told));
         self.settle_administration();
     }
 
-    /// Tells what the state machine is far enough for.
+    /// Tells what the state machine and the disk are far enough for.
     pub(super) fn settle_administration(&mut self) {
-        while self.administration.after_apply.front().is_some_and(|(index, _)| *index <= self.applied)
+        let (applied, written) = (self.applied, self.administration.written);
+        let is_due = |(due, _): &(Due, AfterApply)| due.applied <= applied && due.written <= written;
+        while self.administration.after_apply.front().is_some_and(is_due)
             && let Some((_, told)) = self.administration.after_apply.pop_front()
         {
             match told {

@@ -24,6 +24,7 @@ impl<S: StateMachine> Driver<S> {
         transport: &mut dyn Transport,
     ) -> Result<(), StopReason> {
         self.counters.readys += 1;
+        self.administration.ready = ready.number;
         let (leader, now) = (self.raw.leader(), self.counters.ticks);
         if let Some(leadership) = ready.leadership {
             self.counters.leader_changes += u64::from(leadership.leader.is_some());
@@ -140,6 +141,8 @@ impl<S: StateMachine> Driver<S> {
         }
         if let Some(number) = last {
             self.raw.on_written(number);
+            self.administration.written = number;
+            self.settle_administration();
         }
         Ok(())
     }

@@ -15,7 +15,17 @@ use simulations::{
 const STORM: Duration = Duration::from_secs(12);
 
 /// Seeds that once found something, and what that was. What was mended stays mended.
-const PINNED: &[(u64, Profile, &str)] = &[];
+const PINNED: &[(u64, Profile, &str)] = &[
+    (296, Profile::Everything, REMOVED_IS_MISSED),
+    (580, Profile::Everything, REMOVED_IS_MISSED),
+    (616, Profile::Everything, REMOVED_IS_MISSED),
+    (1240, Profile::Everything, REMOVED_IS_MISSED),
+];
+
+/// A node was removed, its operator was told so and shut it down. Then all others crashed before they had written that the
+/// removal was committed, and when they came back they asked the one that was gone for its vote, for ever. Now that is
+/// durable before the operator is told.
+const REMOVED_IS_MISSED: &str = "who was removed and shut down was needed again after a restart";
 
 /// The plan of a case, but for a short time.
 fn short(case: Case) -> Plan {

@@ -327,3 +327,28 @@ fn who_was_removed_is_not_needed_after_a_restart() {
     cluster.tick(50);
     assert_eq!(cluster.node(1).status().core.role, RoleKind::Leader);
 }
+
+#[test]
+fn a_change_is_told_when_its_commit_is_durable() {
+    let mut cluster = Cluster::new(2, &options());
+    cluster.nodes.iter_mut().for_each(|node| node.driver.spares_writes = true);
+    let mut ticket = cluster.change(1, &ConfChange::single(ChangeStep::Remove(NodeId(2))));
+    // Node 1 sends and writes the entry, and node 2 acknowledges it.
+    let mut outgoing = Outgoing::default();
+    cluster.nodes[0].write(&mut outgoing);
+    outgoing.0.drain(..).filter(|sent| sent.to == NodeId(2)).for_each(|sent| {
+        cluster.nodes[1].driver.on_message(sent).unwrap();
+    });
+    cluster.nodes[1].write(&mut outgoing);
+    outgoing.0.drain(..).for_each(|sent| cluster.nodes[0].driver.on_message(sent).unwrap());
+    // It is committed and applied, but that is not written yet.
+    let node = &mut cluster.nodes[0];
+    while node.driver.has_work() {
+        node.driver.run(&mut outgoing).unwrap();
+    }
+    let applied = node.applier.run(node.driver.take_apply_jobs()).unwrap();
+    node.driver.on_applied(applied);
+    assert_eq!(ticket.try_take(), None);
+    cluster.settle();
+    assert_eq!(text(ticket.try_take()), "voters=[n1]");
+}
