@@ -20,8 +20,13 @@ pub(super) struct Story<'a> {
     actions: Vec<(u64, String)>,
     /// What happened, and how often.
     counts: Vec<(&'static str, u64)>,
+    /// How many earlier records are not among these.
+    left_out: usize,
     records: Vec<Row<'a>>,
 }
+
+/// How many records a page shows at most: what a browser draws without waiting.
+const RECORDS_MAX: usize = 100_000;
 
 #[derive(Serialize)]
 struct Broken<'a> {
@@ -60,9 +65,9 @@ enum Happening<'a> {
 }
 
 pub(super) fn of<'a>(plan: &'a Plan, report: &'a Report) -> Story<'a> {
-    let records = report.trace.records();
+    let (left_out, records) = latest(report.trace.records());
     let mut nodes: Vec<u64> = (1..=plan.voters + plan.learners + plan.spares).collect();
-    nodes.extend(records.iter().filter_map(|record| Some(record.node?.0)));
+    nodes.extend(records.clone().filter_map(|record| Some(record.node?.0)));
     nodes.sort_unstable();
     nodes.dedup();
     let counts = Count::ALL.iter().map(|count| (count.name(), report.counts.of(*count)));
@@ -74,8 +79,23 @@ pub(super) fn of<'a>(plan: &'a Plan, report: &'a Report) -> Story<'a> {
         violation: report.violation.as_ref().map(broken),
         actions: plan.actions.iter().map(|at| (micros(at.at), at.action.to_string())).collect(),
         counts: counts.filter(|(_, count)| *count > 0).collect(),
-        records: records.iter().map(row).collect(),
+        left_out,
+        records: records.map(row).collect(),
     }
+}
+
+/// The latest records, without the ends of messages that were sent before them; and how many come before.
+fn latest(records: &[Record]) -> (usize, impl Iterator<Item = &Record> + Clone) {
+    let left_out = records.len().saturating_sub(RECORDS_MAX);
+    let shown = &records[left_out..];
+    let number =
+        |record: &Record| if let What::Sent { number, .. } = record.what { Some(number) } else { None };
+    let first = if left_out == 0 { Some(0) } else { shown.iter().find_map(number) };
+    let is_whole = move |record: &&Record| {
+        let What::Ended { number, .. } = record.what else { return true };
+        first.is_some_and(|first| number >= first)
+    };
+    (left_out, shown.iter().filter(is_whole))
 }
 
 fn broken(violation: &Violation) -> Broken<'_> {
@@ -113,4 +133,25 @@ fn happening(what: &What) -> Happening<'_> {
 
 fn micros(at: std::time::Duration) -> u64 {
     u64::try_from(at.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{consensus::NodeId, simulation::trace::Fate};
+
+    #[test]
+    fn a_page_has_the_latest_records_and_no_end_without_a_beginning() {
+        let record = |what| Record { at: Duration::ZERO, node: Some(NodeId(1)), what };
+        let sent = |number| record(What::Sent { number, to: NodeId(2), checksum: 0, text: String::new() });
+        let arrived = |number| record(What::Ended { number, fate: Fate::Arrived });
+        let pairs = RECORDS_MAX as u64 / 2;
+        let mut records: Vec<_> = (1..=pairs).flat_map(|number| [sent(number), arrived(number)]).collect();
+        assert_eq!((latest(&records).0, latest(&records).1.count()), (0, RECORDS_MAX));
+        records.push(record(What::Started));
+        let (left_out, shown) = latest(&records);
+        assert_eq!((left_out, shown.count()), (1, RECORDS_MAX - 1), "without the end of the first message");
+    }
 }

@@ -300,7 +300,8 @@ function begin() {
   document.querySelector("header").classList.toggle("broken", violation !== null);
   const time = seconds(records.at(-1)?.at ?? 0);
   const planned = `${nodes.length} nodes, ${story.actions.length} planned actions`;
-  const sizes = `${planned}, ${time} s, ${records.length} records`;
+  const earlier = story.left_out > 0 ? `; ${story.left_out} earlier ones are in trace.txt` : "";
+  const sizes = `${planned}, ${time} s, ${records.length} records${earlier}`;
   document.querySelector("#verdict p").textContent = `seed ${seed}, ${profile}, ${sizes}`;
   element("violation").hidden = violation === null;
   element("time").textContent = "time: by steps";
