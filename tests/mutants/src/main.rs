@@ -53,7 +53,7 @@ struct Arguments {
     cases: u64,
 
     /// For how many seconds one check may run. A mutant that hangs is ended then, and counts as caught.
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 300)]
     limit: u64,
 }
 
