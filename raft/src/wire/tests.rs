@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{WireError, decode, encode};
 use crate::consensus::{
     ChangeStep, ConfChange, Context, Echo, Entries, Entry, EntryId, EntryKind, Envelope, LogIndex,
-    Membership, Message, NodeId, Proposal, Snapshot, Term, Transition,
+    Membership, Message, NodeId, Proposal, Snapshot, Term, Transition, quorum::Majority,
 };
 
 fn over_the_wire(envelope: &Envelope) -> Result<Envelope, WireError> {
@@ -61,11 +61,26 @@ fn entries() -> impl Strategy<Value = Entries> {
     })
 }
 
+fn nodes(most: usize) -> impl Strategy<Value = Vec<NodeId>> {
+    let ids = prop::collection::btree_set(1..9_u64, 0..most);
+    ids.prop_map(|ids| ids.into_iter().map(NodeId).collect())
+}
+
+/// Also a joint one, and one that makes no sense: it is carried as it is.
+fn membership() -> impl Strategy<Value = Membership> {
+    let voters = prop::collection::vec(1..9_u64, 1..5);
+    (voters, nodes(5), nodes(3), nodes(3), any::<bool>()).prop_map(
+        |(voters, outgoing, learners, learners_next, auto_leave)| {
+            let mut membership = Membership::of_voters(voters.into_iter().map(NodeId));
+            membership.voters.outgoing = Majority::new(outgoing);
+            Membership { learners, learners_next, auto_leave, ..membership }
+        },
+    )
+}
+
 fn snapshot() -> impl Strategy<Value = Box<Snapshot>> {
-    let members = prop::collection::vec(1..9_u64, 1..5);
-    (entry_id(), members, bytes()).prop_map(|(last, members, data)| {
+    (entry_id(), membership(), bytes()).prop_map(|(last, membership, data)| {
         let last = EntryId { index: last.index.next(), ..last };
-        let membership = Membership::of_voters(members.into_iter().map(NodeId));
         Box::new(Snapshot { last, membership, data: data.into() })
     })
 }
