@@ -16,6 +16,7 @@ use super::{
     clock::{Clock, SystemClock},
     completion::call,
     outcome::Outcome,
+    yields::Yields,
 };
 
 /// Stands for the outcome of a command or a query, from the moment it is asked for.
@@ -51,6 +52,11 @@ enum Sleeper {
     Task(Waker),
 }
 
+thread_local! {
+    /// How this thread has fared with waiting for tickets.
+    static YIELDS: Yields<SystemClock> = Yields::new();
+}
+
 type Callback<T> = Box<dyn FnOnce(Outcome<T>) + Send>;
 
 enum State<T> {
@@ -75,6 +81,9 @@ impl<T> Ticket<T> {
     /// outcome was [taken](Self::try_take) before.
     pub fn wait(self, timeout: Duration) -> Result<Outcome<T>, StillPending<T>> {
         let clock = SystemClock::new();
+        if !timeout.is_zero() {
+            YIELDS.with(|yields| yields.wait(|| self.slot.is_settled()));
+        }
         loop {
             let time_left = timeout.saturating_sub(clock.now());
             let polled = self.slot.poll(|| Sleeper::Thread(thread::current()));

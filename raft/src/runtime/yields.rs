@@ -7,25 +7,36 @@ use super::clock::{Clock, SystemClock};
 /// Decides whether a thread that waits yields before it sleeps.
 ///
 /// To be put to sleep and woken takes several microseconds, in which a cluster that is near has answered. So it is
-/// quicker to let the others go on for a moment and look again. But where other programs want the processor too,
-/// whoever yields is put behind them, for milliseconds; and whoever sleeps is not. So one long yield is a lesson: it is
-/// followed by a pause in which this thread sleeps at once.
+/// quicker to let the others go on for a moment and look again. It is in vain where what is waited for takes longer, as
+/// the flush of a disk does: a thread for which it has mostly been in vain sleeps at once, and only now and then tries
+/// again. And where other programs want the processor too, whoever yields is put behind them, for milliseconds; and
+/// whoever sleeps is not. So one long yield is a lesson: it is followed by a pause in which this thread sleeps at once.
 pub(super) struct Yields<C> {
     clock: C,
     /// Until then it sleeps at once.
     resume_at: Cell<Duration>,
     /// How long the next pause is.
     pause: Cell<Duration>,
+    /// How often more it may be in vain.
+    credit: Cell<u32>,
+    /// How often it has slept at once for want of credit.
+    missed: Cell<u32>,
 }
 
-/// How often it yields at most: some microseconds, if nobody else wants the processor.
-const TIMES: u32 = 16;
+/// For how long it yields at most: some times what it takes to be put to sleep and woken.
+const SPAN: Duration = Duration::from_micros(30);
 
 /// The turns of a busy node are shorter. What a scheduler gives to another program is longer.
 const LONG: Duration = Duration::from_millis(1);
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+const MOST_CREDIT: u32 = 16;
+/// What it earns if it was not in vain.
+const EARNED: u32 = 2;
+/// Without credit it tries again after so many waits.
+const MISSED_BETWEEN_TRIES: u32 = 64;
 
 impl Yields<SystemClock> {
     pub(super) fn new() -> Self {
@@ -35,7 +46,13 @@ impl Yields<SystemClock> {
 
 impl<C: Clock> Yields<C> {
     fn with_clock(clock: C) -> Self {
-        Self { clock, resume_at: Cell::default(), pause: Cell::new(SHORTEST_PAUSE) }
+        Self {
+            clock,
+            resume_at: Cell::default(),
+            pause: Cell::new(SHORTEST_PAUSE),
+            credit: Cell::new(MOST_CREDIT),
+            missed: Cell::default(),
+        }
     }
 
     /// Yields until `is_done`, if that is worth while. Whether it is done.
@@ -44,23 +61,42 @@ impl<C: Clock> Yields<C> {
     }
 
     fn wait_with(&self, yield_now: impl Fn(), is_done: impl Fn() -> bool) -> bool {
-        let mut now = self.clock.now();
-        if now < self.resume_at.get() {
-            return is_done();
+        if is_done() {
+            return true;
         }
-        for _ in 0..TIMES {
-            if is_done() {
-                return true;
-            }
+        let begin = self.clock.now();
+        if begin < self.resume_at.get() || !self.has_credit() {
+            return false;
+        }
+        let mut now = begin;
+        loop {
             yield_now();
-            let begin = std::mem::replace(&mut now, self.clock.now());
-            if now.saturating_sub(begin) >= LONG {
+            let before = std::mem::replace(&mut now, self.clock.now());
+            if now.saturating_sub(before) >= LONG {
                 self.learn(now);
                 return is_done();
             }
+            let has_come = is_done();
+            if has_come || now.saturating_sub(begin) >= SPAN {
+                self.settle(has_come);
+                return has_come;
+            }
         }
+    }
+
+    fn has_credit(&self) -> bool {
+        if self.credit.get() > 0 {
+            return true;
+        }
+        self.missed.set(self.missed.get() + 1);
+        self.missed.get() % MISSED_BETWEEN_TRIES == 0
+    }
+
+    /// No yield has taken long; whether what was waited for has come.
+    fn settle(&self, has_come: bool) {
+        let credit = self.credit.get();
+        self.credit.set(if has_come { MOST_CREDIT.min(credit + EARNED) } else { credit.saturating_sub(1) });
         self.pause.set((self.pause.get() - self.pause.get() / 256).max(SHORTEST_PAUSE));
-        is_done()
     }
 
     /// It has taken long: not again for a while, and next time for twice as long.
@@ -103,15 +139,34 @@ mod tests {
 
     const SHORT: Duration = Duration::from_micros(1);
 
+    /// How often it yields a short time, if what is waited for never comes.
+    const TIMES: u32 = 30;
+
     #[test]
     fn it_yields_a_moment_and_no_longer() {
         let watch = Watch::default();
         let yields = Yields::with_clock(&watch);
         assert_eq!(times(&yields, SHORT), TIMES);
-        assert!(yields.wait_with(|| (), || true));
+        assert!(yields.wait_with(|| unreachable!("it is done already"), || true));
         let left = Cell::new(3);
         let comes_at_third = || left.replace(left.get() - 1) == 0;
         assert!(yields.wait_with(|| watch.pass(SHORT), comes_at_third));
+    }
+
+    #[test]
+    fn who_yields_in_vain_sleeps_at_once_and_tries_again_now_and_then() {
+        let watch = Watch::default();
+        let yields = Yields::with_clock(&watch);
+        for _ in 0..MOST_CREDIT {
+            assert_eq!(times(&yields, SHORT), TIMES);
+        }
+        let tries: Vec<_> = (0..2 * MISSED_BETWEEN_TRIES).filter(|_| times(&yields, SHORT) > 0).collect();
+        assert_eq!(tries, [MISSED_BETWEEN_TRIES - 1, 2 * MISSED_BETWEEN_TRIES - 1]);
+        let comes_when_yielded = Cell::new(false);
+        for _ in 0..MISSED_BETWEEN_TRIES {
+            yields.wait_with(|| comes_when_yielded.set(true), || comes_when_yielded.get());
+        }
+        assert_eq!([(); 3].map(|()| times(&yields, SHORT)), [TIMES, TIMES, 0], "what it has earned");
     }
 
     #[test]
@@ -138,7 +193,8 @@ mod tests {
             watch.pass(LONGEST_PAUSE);
         }
         for _ in 0..10_000 {
-            assert_eq!(times(&yields, SHORT), TIMES);
+            let has_come = Cell::new(false);
+            assert!(yields.wait_with(|| has_come.set(true), || has_come.get()));
         }
         assert_eq!(times(&yields, LONG), 1);
         watch.pass(SHORTEST_PAUSE);
