@@ -23,7 +23,7 @@ pub(super) struct Inlet<T> {
 pub(super) struct Bell {
     parker: Parker,
     yields: Yields<SystemClock>,
-    /// The last wait was not in vain.
+    /// The last sleep was not in vain.
     is_busy: Cell<bool>,
 }
 
@@ -37,14 +37,14 @@ impl Bell {
         Inlet { sender, ringer: self.parker.unparker().clone() }
     }
 
-    /// Waits until `has_come`, at most for `timeout`; perhaps less.
-    pub(super) fn wait(&self, timeout: Duration, has_come: impl Fn() -> bool) {
+    /// Stays awake for a moment; whether `has_come`.
+    pub(super) fn stay_awake(&self, has_come: impl Fn() -> bool) -> bool {
         // A node that has had nothing to do for a tick sleeps at once.
-        let has_soon_come = self.is_busy.get() && self.yields.wait(&has_come);
-        self.is_busy.set(has_soon_come || self.sleep(timeout, has_come));
+        if self.is_busy.get() { self.yields.wait(has_come) } else { has_come() }
     }
 
-    fn sleep(&self, timeout: Duration, has_come: impl Fn() -> bool) -> bool {
+    /// Sleeps until `has_come`, at most for `timeout`; perhaps less.
+    pub(super) fn sleep(&self, timeout: Duration, has_come: impl Fn() -> bool) {
         let clock = SystemClock::new();
         // The first time, it may have been rung for what was taken since.
         for _ in 0..2 {
@@ -54,7 +54,7 @@ impl Bell {
             }
             self.parker.park_timeout(time_left);
         }
-        has_come()
+        self.is_busy.set(has_come());
     }
 }
 
@@ -105,7 +105,9 @@ mod tests {
         let sleeper = thread::spawn(move || {
             while receiver.try_recv() != Ok(0) {
                 told.send(()).unwrap();
-                bell.wait(FOR_EVER, || !receiver.is_empty());
+                if !bell.stay_awake(|| !receiver.is_empty()) {
+                    bell.sleep(FOR_EVER, || !receiver.is_empty());
+                }
             }
         });
         // Each at another moment of its way to sleep, after it has taken the one before.
@@ -128,7 +130,7 @@ mod tests {
         assert!(inlet.try_send(2).is_err(), "there was room for one");
         assert_eq!((inlet.len(), receiver.try_recv()), (1, Ok(1)));
         let clock = SystemClock::new();
-        bell.wait(MOMENT, || false);
+        bell.sleep(MOMENT, || false);
         assert!(clock.now() >= MOMENT, "it slept all the time that it was given");
     }
 
@@ -139,7 +141,7 @@ mod tests {
             looks.set(looks.get() + 1);
             false
         };
-        Bell::new().wait(MOMENT, look);
+        Bell::new().sleep(MOMENT, look);
         assert_eq!(looks.get(), 2, "before it slept, and when its time was over");
     }
 }

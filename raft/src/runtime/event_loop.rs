@@ -11,12 +11,14 @@ use super::{
     compaction::{SnapshotMade, SnapshotTask},
     driver::Driver,
     error::{Part, StopReason},
+    hand_out::guarded,
     mailbox::{Control, Gate, Mailbox, PeerEvent, Request, Shared},
+    notices::Outgoing,
     options::Options,
     port::{ApplyPort, Port, WritePort},
     thread::Thread,
 };
-use crate::{state_machine::StateMachine, storage::StorageWriter, transport::Transport};
+use crate::{state_machine::StateMachine, storage::StorageWriter};
 
 /// All that one node's thread holds.
 pub(super) struct EventLoop<S: StateMachine, W: StorageWriter, C> {
@@ -26,7 +28,7 @@ pub(super) struct EventLoop<S: StateMachine, W: StorageWriter, C> {
     pub(super) reports: Arc<ApplyReports>,
     /// Whom the applier has in hand.
     pub(super) clients: Clients<S>,
-    pub(super) transport: Box<dyn Transport>,
+    pub(super) outgoing: Outgoing,
     pub(super) gate: Arc<Gate<S>>,
     pub(super) shared: Arc<Shared>,
     /// To itself, for the thread that makes a snapshot.
@@ -45,14 +47,20 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
     pub(super) fn run(&mut self, mailbox: &Mailbox<S>) -> StopReason {
         let mut ticker = Ticker::new(self.options.tick, self.clock.now());
         loop {
-            if !self.driver.has_work() {
-                // Whether it was a message or the time that ended the wait is seen in the turn.
-                mailbox.wait(ticker.until_next(self.clock.now()));
-            }
-            if let Err(reason) = self.turn(mailbox, &mut ticker) {
+            if let Err(reason) = self.wait(mailbox, &ticker).and_then(|()| self.turn(mailbox, &mut ticker)) {
                 return reason;
             }
         }
+    }
+
+    /// Waits until there is something to do. Whether it was a message or the time that ended the wait is seen in the turn.
+    fn wait(&mut self, mailbox: &Mailbox<S>, ticker: &Ticker) -> Result<(), StopReason> {
+        if self.driver.has_work() || mailbox.fills_soon() {
+            return Ok(());
+        }
+        guarded(|| self.outgoing.send_held())?;
+        mailbox.sleep(ticker.until_next(self.clock.now()));
+        Ok(())
     }
 
     /// One turn: see [the module](super).
@@ -78,6 +86,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         self.expire_lease_if_paused(ticker, self.clock.now());
         let has_new_leader = self.drive()?;
         self.hear_applier();
+        guarded(|| self.outgoing.end_turn())?;
         if let Some(task) = self.driver.take_snapshot_task() {
             self.make_snapshot(task);
         }
@@ -92,7 +101,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
     fn drive(&mut self) -> Result<bool, StopReason> {
         let mut has_new_leader = false;
         for _ in 0..READYS_PER_TURN {
-            has_new_leader |= self.driver.run(&mut *self.transport)?;
+            has_new_leader |= self.driver.run(&mut self.outgoing)?;
             self.write()?;
             self.apply()?;
             if !self.driver.has_work() {
@@ -110,7 +119,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
         match &mut self.writer {
             Port::InLine(writer) => {
                 let report = self.shared.measurements.write(writer, jobs)?;
-                self.driver.on_written(report, &mut *self.transport)
+                self.driver.on_written(report, &mut self.outgoing)
             }
             Port::Thread(worker) => {
                 worker.send(jobs);
@@ -164,7 +173,7 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
     fn on_control(&mut self, control: Control) -> Result<(), StopReason> {
         match control {
             Control::Campaign => self.driver.campaign(),
-            Control::Written(report) => self.driver.on_written(report, &mut *self.transport)?,
+            Control::Written(report) => self.driver.on_written(report, &mut self.outgoing)?,
             // It is taken up below, also when nobody was woken for it.
             Control::Applied => {}
             Control::Failed(reason) => return Err(reason),
@@ -204,6 +213,10 @@ impl<S: StateMachine, W: StorageWriter, C: Clock> EventLoop<S, W, C> {
 
     /// The end, whatever it was that ended [`run`](Self::run): sees to it that nobody goes on waiting.
     pub(super) fn close(mut self, reason: StopReason, mailbox: &Mailbox<S>) {
+        if matches!(reason, StopReason::Requested) {
+            // It can do nothing more about a transport that panics now.
+            let _sent = guarded(|| self.outgoing.send_held());
+        }
         // First the reason, so that whoever is told can ask for it.
         self.shared.note_stopped(reason);
         self.gate.close();

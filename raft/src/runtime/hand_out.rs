@@ -175,8 +175,12 @@ fn send(messages: &mut Vec<Envelope>, transport: &mut dyn Transport) -> Result<(
     if messages.is_empty() {
         return Ok(());
     }
-    catch_unwind(AssertUnwindSafe(|| transport.send(messages)))
-        .map_err(|payload| StopReason::panicked(Part::Transport, &*payload))
+    guarded(|| transport.send(messages))
+}
+
+/// Calls the transport, whose panic is not ours.
+pub(super) fn guarded(call: impl FnOnce()) -> Result<(), StopReason> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| StopReason::panicked(Part::Transport, &*payload))
 }
 
 #[cfg(test)]

@@ -167,9 +167,14 @@ impl<S: StateMachine> Gate<S> {
 }
 
 impl<S: StateMachine> Mailbox<S> {
-    /// Waits until there is something, at most for `timeout`; perhaps less.
-    pub(super) fn wait(&self, timeout: Duration) {
-        self.bell.wait(timeout, || !self.is_empty());
+    /// Whether there is something, now or in a moment.
+    pub(super) fn fills_soon(&self) -> bool {
+        self.bell.stay_awake(|| !self.is_empty())
+    }
+
+    /// Sleeps until there is something, at most for `timeout`; perhaps less.
+    pub(super) fn sleep(&self, timeout: Duration) {
+        self.bell.sleep(timeout, || !self.is_empty());
     }
 
     fn is_empty(&self) -> bool {

@@ -69,6 +69,7 @@ mod measurements;
 mod membership_goal;
 mod membership_operation;
 mod node;
+mod notices;
 mod options;
 mod outcome;
 mod pending_writes;
@@ -98,6 +99,8 @@ pub use jobs::{ApplyJob, ApplyReport, Batch, WriteJob, WriteReport};
 pub use membership_goal::MembershipGoal;
 pub use membership_operation::MembershipError;
 pub use node::Node;
+#[cfg(feature = "simulation")]
+pub(crate) use notices::Notices;
 pub use options::{Options, OptionsError};
 pub use outcome::{Outcome, Refusal, RefusalReason, UnknownReason};
 pub use status::{Counters, NodeStatus};

@@ -17,9 +17,11 @@ use crate::{
         outcome::{Outcome, RefusalReason},
     },
     storage::MemStorage,
+    transport::Transport,
 };
 
 mod leases;
+mod notices;
 
 /// Stands still until it is moved.
 #[derive(Default)]
@@ -89,7 +91,7 @@ impl Bench {
             writer: Port::InLine(writer),
             applier: Port::InLine(applier),
             reports: Arc::default(),
-            transport: Box::new(sent.clone()),
+            outgoing: Outgoing::new(Box::new(sent.clone())),
             gate: Arc::clone(&senders.requests),
             shared: Arc::clone(&senders.shared),
             to_control: senders.control.clone(),
@@ -116,6 +118,27 @@ impl Bench {
     fn deliver(&self, message: Message) {
         let envelope = Envelope { from: NodeId(2), to: NodeId(1), term: Term(5), message };
         assert!(self.senders.peers.try_send(PeerEvent::Message(envelope)).is_ok());
+    }
+
+    /// n2 answers what it was sent, as a follower that lacks nothing.
+    fn answer(&self) {
+        for Envelope { to, term, message, .. } in self.sent.0.lock().drain(..) {
+            let answer = if let Message::PreVoteRequest { .. } = message {
+                Message::PreVoteResponse { granted: true, committed: None }
+            } else if let Message::VoteRequest { .. } = message {
+                Message::VoteResponse { granted: true, committed: None }
+            } else if let Message::AppendRequest { previous, entries, .. } = message {
+                Message::AppendAccepted { matched: entries.last_id().unwrap_or(previous).index }
+            } else if let Message::Heartbeat { echo, .. } = message {
+                Message::HeartbeatResponse { echo }
+            } else {
+                continue;
+            };
+            if to == NodeId(2) {
+                let envelope = Envelope { from: to, to: NodeId(1), term, message: answer };
+                assert!(self.senders.peers.try_send(PeerEvent::Message(envelope)).is_ok());
+            }
+        }
     }
 
     fn heartbeat() -> Message {

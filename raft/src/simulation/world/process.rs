@@ -5,8 +5,8 @@ use std::{collections::VecDeque, time::Duration};
 use crate::{
     consensus::{ConfChange, Envelope, Membership, NodeId},
     runtime::{
-        Applier, ApplyJob, ApplyReport, Completion, Consistency, Driver, MembershipGoal, SnapshotMade,
-        SnapshotTask, Ticker, WriteJob, WriteReport, Writer,
+        Applier, ApplyJob, ApplyReport, Completion, Consistency, Driver, MembershipGoal, Notices,
+        SnapshotMade, SnapshotTask, Ticker, WriteJob, WriteReport, Writer,
     },
     state_machine::StateMachine,
     storage::disk::DiskStorage,
@@ -18,6 +18,7 @@ pub(in crate::simulation) struct Process<S: StateMachine> {
     pub(in crate::simulation) writer: Writer<DiskStorage>,
     pub(in crate::simulation) applier: Applier<S>,
     pub(super) ticker: Ticker,
+    pub(super) notices: Notices,
     /// The id of its log.
     pub(super) incarnation: u64,
     /// What has come and was not taken up yet.
@@ -83,6 +84,7 @@ impl<S: StateMachine> Process<S> {
             writer,
             applier,
             ticker,
+            notices: Notices::default(),
             incarnation,
             inbox,
             disk,

@@ -62,6 +62,12 @@ impl<W: Workload> World<W> {
             Err(reason) => return self.on_failed(at, &reason),
         }
         self.drive(at)?;
+        let Some(process) = &mut self.nodes[at].process else { return Ok(()) };
+        let due = Outbox(process.notices.end_turn());
+        if !process.notices.is_empty() {
+            self.wake(at, WAKING);
+        }
+        self.put_on_network(at, due)?;
         let Some(process) = &self.nodes[at].process else { return Ok(()) };
         let until_tick = process.ticker.until_next(self.nodes[at].clock.shows(self.now));
         let has_more = process.driver.has_work() || !process.inbox.is_empty();
@@ -125,8 +131,15 @@ impl<W: Workload> World<W> {
         Ok(())
     }
 
-    /// Puts on the network what a node sends.
-    fn post(&mut self, at: usize, outbox: Outbox) -> Step {
+    /// Puts on the network what a node sends, but holds notices as the runtime does.
+    fn post(&mut self, at: usize, mut outbox: Outbox) -> Step {
+        if let Some(process) = &mut self.nodes[at].process {
+            process.notices.hold(&mut outbox.0);
+        }
+        self.put_on_network(at, outbox)
+    }
+
+    fn put_on_network(&mut self, at: usize, outbox: Outbox) -> Step {
         let node = &self.nodes[at];
         let Some(process) = &node.process else { return Ok(()) };
         let id = node.id;

@@ -21,27 +21,6 @@ impl Bench {
         bench
     }
 
-    /// n2 answers what it was sent, as a follower that lacks nothing.
-    fn answer(&self) {
-        for Envelope { to, term, message, .. } in self.sent.0.lock().drain(..) {
-            let answer = if let Message::PreVoteRequest { .. } = message {
-                Message::PreVoteResponse { granted: true, committed: None }
-            } else if let Message::VoteRequest { .. } = message {
-                Message::VoteResponse { granted: true, committed: None }
-            } else if let Message::AppendRequest { previous, entries, .. } = message {
-                Message::AppendAccepted { matched: entries.last_id().unwrap_or(previous).index }
-            } else if let Message::Heartbeat { echo, .. } = message {
-                Message::HeartbeatResponse { echo }
-            } else {
-                continue;
-            };
-            if to == NodeId(2) {
-                let envelope = Envelope { from: to, to: NodeId(1), term, message: answer };
-                assert!(self.senders.peers.try_send(PeerEvent::Message(envelope)).is_ok());
-            }
-        }
-    }
-
     /// Begins a lease query.
     fn query(&self) -> Ticket<Vec<String>> {
         let (completion, ticket) = Completion::ticket();
