@@ -151,6 +151,12 @@ impl Entries {
         self.run.as_ref().and_then(|run| run.latest_change())
     }
 
+    /// Whether a change of membership is among them; perhaps it is only in the same run.
+    #[cfg(feature = "runtime")]
+    pub(crate) fn may_hold_change(&self) -> bool {
+        self.latest_change().is_some()
+    }
+
     /// Whether the two are the same part of the same run, so that what is known of one holds for the other.
     #[cfg(feature = "runtime")]
     pub(crate) fn is_same_run(&self, other: &Self) -> bool {

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     clock::SystemClock,
-    measurements::{RequestMeasurements, Stopwatch},
+    measurements::RequestMeasurements,
     outcome::{Outcome, RefusalReason, UnknownReason},
     ticket::{Slot, Ticket, WakeUp},
 };
@@ -17,46 +17,35 @@ use super::{
 /// It cannot be forgotten: when it is dropped, as by a thread that panics, the client is told that the node
 /// stopped.
 pub struct Completion<T> {
-    target: Option<Target<T>>,
+    /// Until the client is told.
+    slot: Option<Arc<Slot<T>>>,
+    /// Where it is measured how the request ends.
+    measured_for: Option<Arc<RequestMeasurements>>,
     /// The command was handed to the core, so it may take effect.
     is_in_doubt: bool,
-    stopwatch: Option<Stopwatch>,
-}
-
-enum Target<T> {
-    Ticket(Arc<Slot<T>>),
-    Callback(Box<dyn FnOnce(Outcome<T>) + Send>),
 }
 
 impl<T> Completion<T> {
     /// A ticket for the client, and the duty to fill it.
     pub fn ticket() -> (Self, Ticket<T>) {
         let (ticket, slot) = Ticket::new();
-        (Self::new(Target::Ticket(slot)), ticket)
+        (Self::of(slot), ticket)
     }
 
     /// The duty to call `callback`. If it panics, that ends the call and nothing else.
     pub fn callback(callback: impl FnOnce(Outcome<T>) + Send + 'static) -> Self {
-        Self::new(Target::Callback(Box::new(callback)))
+        Self::of(Slot::with_callback(callback))
     }
 
-    fn new(target: Target<T>) -> Self {
-        Self { target: Some(target), is_in_doubt: false, stopwatch: None }
+    fn of(slot: Arc<Slot<T>>) -> Self {
+        Self { slot: Some(slot), measured_for: None, is_in_doubt: false }
     }
 
-    /// Begins to measure how long it takes until the client is told.
-    pub(super) fn start_stopwatch(mut self) -> Self {
-        self.stopwatch = Some(Stopwatch::start());
-        self
-    }
-
-    /// Says who is to be told how long it took.
+    /// Has it measured for `requests` how the request ends, and how long that takes from when it was asked for.
     ///
     /// Called by the node, not by clients: many threads that count the owners of `requests` would wait for each other.
     pub(super) fn measure_for(&mut self, requests: &Arc<RequestMeasurements>) {
-        if let Some(stopwatch) = &mut self.stopwatch {
-            stopwatch.measure_for(requests);
-        }
+        self.measured_for = Some(Arc::clone(requests));
     }
 
     /// Tells the client.
@@ -76,21 +65,17 @@ impl<T> Completion<T> {
     }
 
     fn tell(&mut self, outcome: Outcome<T>, moment: &SystemClock) -> WakeUp {
-        if let Some(stopwatch) = self.stopwatch.take() {
-            stopwatch.stop(&outcome, moment);
+        let Some(slot) = self.slot.take() else { return WakeUp::NOBODY };
+        if let Some(requests) = self.measured_for.take() {
+            requests.note(&outcome, slot.age(moment));
         }
-        match self.target.take() {
-            Some(Target::Ticket(slot)) => return slot.fill(outcome),
-            Some(Target::Callback(callback)) => call(callback, outcome),
-            None => {}
-        }
-        WakeUp::NOBODY
+        slot.fill(outcome)
     }
 }
 
 impl<T> Drop for Completion<T> {
     fn drop(&mut self) {
-        if self.target.is_none() {
+        if self.slot.is_none() {
             return;
         }
         let outcome = if self.is_in_doubt {

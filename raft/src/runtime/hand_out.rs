@@ -11,7 +11,7 @@ use super::{
     pending_writes::PendingWrite,
 };
 use crate::{
-    consensus::{Entries, Entry, EntryId, EntryKind, Envelope, Ready, SnapshotData},
+    consensus::{Entries, EntryId, EntryKind, Envelope, Ready, SnapshotData},
     state_machine::StateMachine,
     transport::Transport,
 };
@@ -61,25 +61,35 @@ impl<S: StateMachine> Driver<S> {
         }
         let (mut awaited, mut completions) = (Vec::new(), Vec::new());
         let (leader, now) = (self.raw.leader(), self.counters.ticks);
-        for entry in runs.iter().flat_map(|run| run.iter()) {
-            self.handed_out = entry.id;
-            let waiter = self.waiters.on_committed(entry.id, leader, now);
-            if let Some(completion) = waiter.filter(|_| entry.kind == EntryKind::Normal) {
-                awaited.push(entry.id.index);
-                completions.push(completion);
-            }
-            self.hand_out_change(entry);
+        for run in &runs {
+            self.waiters.on_run_committed(run, leader, now, |entry, completion| {
+                if entry.kind == EntryKind::Normal {
+                    awaited.push(entry.id.index);
+                    completions.push(completion);
+                }
+            });
+            self.hand_out_changes(run);
         }
         self.unanswered.commands += completions.len();
         self.compaction.on_handed_out(runs.iter().map(|run| run.bytes()).sum());
         self.apply_jobs.push(ApplyJob::Apply(Batch { runs, awaited, completions }));
     }
 
-    fn hand_out_change(&mut self, entry: &Entry) {
-        let (leader, now) = (self.raw.leader(), self.counters.ticks);
-        let waiter = self.administration.changes.on_committed(entry.id, leader, now);
-        if entry.kind == EntryKind::ConfChange {
-            self.put_in_force(entry, waiter);
+    /// Puts the changes of membership in `run` in force, in their turn.
+    fn hand_out_changes(&mut self, run: &Entries) {
+        let now = self.counters.ticks;
+        if !run.may_hold_change() {
+            let leader = self.raw.leader();
+            self.administration.changes.on_run_committed(run, leader, now, |_, _| {});
+            self.handed_out = run.last_id().unwrap_or(self.handed_out);
+            return;
+        }
+        for entry in run {
+            self.handed_out = entry.id;
+            let waiter = self.administration.changes.on_committed(entry.id, self.raw.leader(), now);
+            if entry.kind == EntryKind::ConfChange {
+                self.put_in_force(entry, waiter);
+            }
         }
     }
 

@@ -155,11 +155,11 @@ impl<S: StateMachine> Handle<S> {
     }
 
     fn propose_for(&self, command: Bytes, completion: Completion<S::Response>) {
-        self.request(Request::Propose { command, completion: completion.start_stopwatch() });
+        self.request(Request::Propose { command, completion });
     }
 
     fn query_for(&self, query: S::Query, consistency: Consistency, completion: Completion<S::Answer>) {
-        self.request(Request::Query { query, consistency, completion: completion.start_stopwatch() });
+        self.request(Request::Query { query, consistency, completion });
     }
 
     fn request(&self, request: Request<S>) {

@@ -41,12 +41,6 @@ pub(super) struct RequestMeasurements {
     unknown: AtomicU64,
 }
 
-/// Runs from when a client asks until it is told.
-pub(super) struct Stopwatch {
-    start: SystemClock,
-    requests: Option<Arc<RequestMeasurements>>,
-}
-
 impl Measurements {
     pub(super) fn new() -> Self {
         Self {
@@ -124,29 +118,17 @@ impl RequestMeasurements {
         Self { applied: Histogram::of_durations(), refused: AtomicU64::new(0), unknown: AtomicU64::new(0) }
     }
 
+    /// A client is told this, so long after it has asked.
+    pub(super) fn note<T>(&self, outcome: &Outcome<T>, took: Duration) {
+        match outcome {
+            Outcome::Applied(_) => self.applied.observe_duration(took),
+            Outcome::NotAccepted(_) => drop(self.refused.fetch_add(1, Ordering::Relaxed)),
+            Outcome::Unknown(_) => drop(self.unknown.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
     fn outcomes(&self, applied: &'static str) -> [(&'static str, u64); 3] {
         let [refused, unknown] = [&self.refused, &self.unknown].map(|count| count.load(Ordering::Relaxed));
         [(applied, self.applied.count()), ("refused", refused), ("unknown", unknown)]
-    }
-}
-
-impl Stopwatch {
-    pub(super) fn start() -> Self {
-        Self { start: SystemClock::new(), requests: None }
-    }
-
-    /// Says what is measured; nothing is, if nobody has said that before it stops.
-    pub(super) fn measure_for(&mut self, requests: &Arc<RequestMeasurements>) {
-        self.requests = Some(Arc::clone(requests));
-    }
-
-    /// The client is told this, at this moment.
-    pub(super) fn stop<T>(&self, outcome: &Outcome<T>, moment: &SystemClock) {
-        let Some(requests) = &self.requests else { return };
-        match outcome {
-            Outcome::Applied(_) => requests.applied.observe_duration(moment.since(&self.start)),
-            Outcome::NotAccepted(_) => drop(requests.refused.fetch_add(1, Ordering::Relaxed)),
-            Outcome::Unknown(_) => drop(requests.unknown.fetch_add(1, Ordering::Relaxed)),
-        }
     }
 }

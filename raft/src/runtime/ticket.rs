@@ -42,6 +42,8 @@ pub struct StillPending<T> {
 /// Where the two ends meet.
 pub(super) struct Slot<T> {
     state: Mutex<State<T>>,
+    /// When the client has asked.
+    begin: SystemClock,
 }
 
 /// Who is to be woken, as the outcome has come: when this is dropped, so that it cannot be forgotten.
@@ -70,7 +72,7 @@ enum State<T> {
 impl<T> Ticket<T> {
     /// A ticket, and the slot that its outcome is to be put in.
     pub(super) fn new() -> (Self, Arc<Slot<T>>) {
-        let slot = Arc::new(Slot { state: Mutex::new(State::Waiting) });
+        let slot = Slot::new(State::Waiting);
         (Self { slot: Arc::clone(&slot) }, slot)
     }
 
@@ -140,6 +142,20 @@ impl<T> State<T> {
 }
 
 impl<T> Slot<T> {
+    fn new(state: State<T>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(state), begin: SystemClock::new() })
+    }
+
+    /// One whose outcome goes to `callback`, for a client without a ticket.
+    pub(super) fn with_callback(callback: impl FnOnce(Outcome<T>) + Send + 'static) -> Arc<Self> {
+        Self::new(State::Called(Box::new(callback)))
+    }
+
+    /// How long ago the client has asked, at this moment.
+    pub(super) fn age(&self, moment: &SystemClock) -> Duration {
+        moment.since(&self.begin)
+    }
+
     /// Whether nothing more is to come.
     fn is_settled(&self) -> bool {
         matches!(*self.state.lock(), State::Done(_) | State::Taken)

@@ -6,7 +6,7 @@ use super::{
     completion::Completion,
     outcome::{Outcome, RefusalReason, UnknownReason},
 };
-use crate::consensus::{EntryId, Forward, ForwardId, ForwardOutcome, Leadership, NodeId};
+use crate::consensus::{Entries, Entry, EntryId, Forward, ForwardId, ForwardOutcome, Leadership, NodeId};
 
 /// Who waits for which entry, and for which proposal that was passed on.
 ///
@@ -79,9 +79,13 @@ impl<T> Waiters<T> {
             return end_passed(id, self.committed, completion, None);
         }
         let waiter = Waiter { id, completion, since: now, lost_at: None };
-        // Nearly always the last; not if the tail of the log was replaced.
-        let position = self.in_log.partition_point(|waiter| waiter.id.index <= id.index);
-        self.in_log.insert(position, waiter);
+        if self.in_log.back().is_none_or(|last| last.id.index <= id.index) {
+            self.in_log.push_back(waiter);
+        } else {
+            // The tail of the log was replaced.
+            let position = self.in_log.partition_point(|waiter| waiter.id.index <= id.index);
+            self.in_log.insert(position, waiter);
+        }
     }
 
     /// Waits to hear of a proposal that was passed on.
@@ -114,16 +118,14 @@ impl<T> Waiters<T> {
         let is_new_term = id.term > self.committed.term;
         (self.committed, self.committed_at) = (id, now);
         let mut own = None;
-        while let Some(waiter) = self.in_log.pop_front() {
-            match Verdict::of(waiter.id, id) {
-                Verdict::Committed => own = Some(waiter.completion),
-                Verdict::Overwritten | Verdict::Passed => {
-                    end_passed(waiter.id, id, waiter.completion, leader);
-                }
-                Verdict::Open => {
-                    self.in_log.push_front(waiter);
-                    break;
-                }
+        let is_decided = |waiter: &Waiter<T>| Verdict::of(waiter.id, id) != Verdict::Open;
+        while self.in_log.front().is_some_and(is_decided)
+            && let Some(waiter) = self.in_log.pop_front()
+        {
+            if waiter.id == id {
+                own = Some(waiter.completion);
+            } else {
+                end_passed(waiter.id, id, waiter.completion, leader);
             }
         }
         // Behind those that are still open stand entries of older terms only if a newer one has begun.
@@ -131,6 +133,26 @@ impl<T> Waiters<T> {
             self.end_overwritten(leader);
         }
         own
+    }
+
+    /// The entries of `run` are committed, one after the other: gives those who wait for them to `found`, with the entry.
+    pub(super) fn on_run_committed(
+        &mut self,
+        run: &Entries,
+        leader: Option<NodeId>,
+        now: u64,
+        mut found: impl FnMut(&Entry, Completion<T>),
+    ) {
+        if self.in_log.is_empty() {
+            // As always on a follower that clients leave alone.
+            (self.committed, self.committed_at) = (run.last_id().unwrap_or(self.committed), now);
+            return;
+        }
+        for entry in run {
+            if let Some(completion) = self.on_committed(entry.id, leader, now) {
+                found(entry, completion);
+            }
+        }
     }
 
     /// The state machine was restored from a snapshot up to `last`.

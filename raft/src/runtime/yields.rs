@@ -89,7 +89,7 @@ impl<C: Clock> Yields<C> {
             return true;
         }
         self.missed.set(self.missed.get() + 1);
-        self.missed.get() % MISSED_BETWEEN_TRIES == 0
+        self.missed.get().is_multiple_of(MISSED_BETWEEN_TRIES)
     }
 
     /// No yield has taken long; whether what was waited for has come.
