@@ -62,6 +62,11 @@ impl Batch {
         self.buffer.is_empty()
     }
 
+    /// Whether durable frames fill the first half of the segment.
+    pub(super) fn is_half_full(&self) -> bool {
+        self.end >= self.segment.size / 2
+    }
+
     /// Whether a frame of `bytes` fits, with `reserve` bytes to spare.
     pub(super) fn has_room(&self, bytes: u64, reserve: u64) -> bool {
         let end = self.end + self.buffer.len() as u64;
