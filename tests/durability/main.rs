@@ -22,5 +22,6 @@ mod damage;
 mod failures;
 mod model;
 mod node;
+mod reused;
 mod sweep;
 mod workload;

@@ -13,7 +13,7 @@ use crate::{
     workload::Workload,
 };
 
-const DIRECTORY: &str = "/node/log";
+pub(crate) const DIRECTORY: &str = "/node/log";
 
 /// A log, open or not, on its disk.
 pub(crate) struct Node {

@@ -16,6 +16,8 @@ pub(super) struct Batch {
     /// Where the segment's durable frames end, and so where these begin.
     end: u64,
     buffer: Vec<u8>,
+    /// Of the frame that is being staged: kept for its room.
+    sums: Vec<u8>,
     frames: Vec<StagedFrame>,
     entries: Vec<Placed>,
     /// The last entry of the log when these are durable.
@@ -38,8 +40,8 @@ const BUFFER_BYTES_KEPT: usize = 4 << 20;
 impl Batch {
     /// Nothing, behind the frame that ends at `end`.
     pub(super) fn new(segment: Arc<Segment>, end: u64, last: EntryId) -> Self {
-        let (buffer, frames, entries) = (Vec::new(), Vec::new(), Vec::new());
-        Self { segment, end, buffer, frames, entries, last, has_new_snapshot: false }
+        let (buffer, sums, frames, entries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { segment, end, buffer, sums, frames, entries, last, has_new_snapshot: false }
     }
 
     pub(super) const fn segment(&self) -> &Arc<Segment> {
@@ -58,6 +60,11 @@ impl Batch {
 
     pub(super) const fn is_empty(&self) -> bool {
         self.buffer.is_empty()
+    }
+
+    /// Whether durable frames fill the first half of the segment.
+    pub(super) fn is_half_full(&self) -> bool {
+        self.end >= self.segment.size / 2
     }
 
     /// Whether a frame of `bytes` fits, with `reserve` bytes to spare.
@@ -124,8 +131,8 @@ impl Batch {
     ) {
         let first = self.entries.len();
         let (seed, sequence, durable) = (self.segment.seed, self.segment.sequence, self.end);
-        let Self { buffer, entries: placed, last, .. } = self;
-        let mut writer = FrameWriter { buffer, seed, sequence, durable };
+        let Self { buffer, sums, entries: placed, last, .. } = self;
+        let mut writer = FrameWriter { buffer, sums, seed, sequence, durable };
         writer.put(hard_state, purpose, entries, |entry, offset| {
             let position = entry_bytes(entry).and_then(|size| Position::new(durable + offset as u64, size));
             // Both were checked when room was made for the frame.

@@ -10,6 +10,8 @@
 //! Each entry has a checksum of its own, against which every later read is checked. The head's covers the head and, by
 //! way of `entries-checksum`, those of the entries: one pass over the bytes, and one checksum for the whole.
 
+use std::ops::Range;
+
 use super::{
     codec::{Fields, Put, checksum, round_up},
     header::Mark,
@@ -239,6 +241,8 @@ pub(super) fn frame_bytes<'a>(purpose: Purpose, entries: impl Iterator<Item = &'
 /// Writes frames of one segment into a buffer.
 pub(super) struct FrameWriter<'a> {
     pub(super) buffer: &'a mut Vec<u8>,
+    /// Room for the checksums of a frame's entries; what it holds means nothing.
+    pub(super) sums: &'a mut Vec<u8>,
     pub(super) seed: u32,
     pub(super) sequence: u64,
     pub(super) durable: u64,
@@ -255,31 +259,46 @@ impl FrameWriter<'_> {
     ) {
         let start = self.buffer.len();
         self.buffer.resize(start + head_bytes(purpose), 0);
-        let mut sums = Vec::new();
+        self.sums.clear();
+        let mut previous = 0..0;
         for entry in entries {
             on_entry(entry, self.buffer.len());
-            sums.put_u32(self.put_entry(entry));
+            let current = self.put_entry(entry);
+            // One entry late: the checksum reads wide, and while the narrow writes of an entry's head are still on
+            // their way to the cache, such a read waits for all of them.
+            self.put_checksum(previous);
+            previous = current;
         }
+        self.put_checksum(previous);
         let head = Head {
             length: (self.buffer.len() - start) as u64,
             sequence: self.sequence,
             durable: self.durable,
             hard_state,
-            count: u32::try_from(sums.len() / 4).unwrap_or(u32::MAX),
-            entries_checksum: checksum(0, &sums),
+            count: u32::try_from(self.sums.len() / 4).unwrap_or(u32::MAX),
+            entries_checksum: checksum(0, self.sums),
             purpose,
         };
         head.put(self.seed, &mut self.buffer[start..]);
     }
 
-    fn put_entry(&mut self, entry: &Entry) -> u32 {
+    /// Appends an entry, without its checksum; says where it stands, without padding.
+    fn put_entry(&mut self, entry: &Entry) -> Range<usize> {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(&EntryHead::of(entry).encode());
         self.buffer.extend_from_slice(entry.context.as_bytes());
         self.buffer.extend_from_slice(&entry.data);
-        let sum = checksum(self.seed, &self.buffer[start + 4..]);
-        self.buffer[start..start + 4].copy_from_slice(&sum.to_le_bytes());
-        self.buffer.resize(self.buffer.len().next_multiple_of(ALIGNMENT), 0);
-        sum
+        let end = self.buffer.len();
+        self.buffer.resize(end.next_multiple_of(ALIGNMENT), 0);
+        start..end
+    }
+
+    /// Gives the entry that stands at `place`, if there is one, its checksum.
+    fn put_checksum(&mut self, place: Range<usize>) {
+        let Some(entry) = self.buffer.get_mut(place).filter(|entry| !entry.is_empty()) else { return };
+        let (own, rest) = entry.split_at_mut(4);
+        let sum = checksum(self.seed, rest);
+        own.copy_from_slice(&sum.to_le_bytes());
+        self.sums.put_u32(sum);
     }
 }

@@ -1,7 +1,9 @@
 //! What may not hold up a commit: preparing the next segment, and clearing away what is no longer needed.
 //!
-//! One spare is always ready or being made, so that the log has a place to go on when a segment is full. It is also the
-//! reserve: a full disk shows when a spare cannot be made, and then the present segment still has room.
+//! From the middle of a segment on, a spare is ready or being made, so that the log has a place to go on when the segment
+//! is full. It is also the reserve: a full disk shows when a spare cannot be made, and then the present segment still has
+//! room. Not earlier: writing zeros over a whole file is dear, and while there is time, an old segment may come back that
+//! needs none.
 
 use std::{
     collections::VecDeque,
@@ -19,6 +21,7 @@ use slog::{debug, warn};
 use super::{
     error::{Naming, OpenError},
     names::Name,
+    options::DiskOptions,
     segment::{Prepared, Segment},
     shared::Shared,
     snapshots,
@@ -81,7 +84,7 @@ impl Housekeeper {
         Ok(Self { desk, orders: Some(orders), thread: Some(thread) })
     }
 
-    /// Sees to it that a spare will be ready.
+    /// Sees to it that a spare will be ready: a segment is half full.
     pub(super) fn order_spare(&self) {
         {
             let mut spares = self.desk.spares.lock();
@@ -159,8 +162,14 @@ impl Drop for Housekeeper {
     }
 }
 
-/// More than one is kept only if old segments come back; more than two are of no use.
-pub(super) const SPARES_MAX: usize = 2;
+/// How many spares are kept. One is made at a time; there are more only if old segments come back.
+///
+/// A snapshot that is put in force sets several of them free at once, if they are small. What is kept of them need not be
+/// made of zeros again; it takes no more room than two of the usual size.
+pub(super) fn spares_max(segment_bytes: u64) -> usize {
+    let usual = DiskOptions::default().segment_bytes;
+    usize::try_from((2 * usual / segment_bytes).clamp(2, 8)).unwrap_or(2)
+}
 
 impl Spares {
     fn take_number(&mut self) -> u64 {
@@ -210,7 +219,7 @@ impl Desk {
     /// Makes a spare of an old segment, or removes it. A failure leaves a file behind, which the next opening removes.
     fn retire(&self, segment: Arc<Segment>) {
         let sequence = segment.sequence;
-        let has_room = self.spares.lock().ready.len() < SPARES_MAX;
+        let has_room = self.spares.lock().ready.len() < spares_max(self.segment_bytes);
         // A reader that still holds the segment must find in it what it looks for.
         let retired = match Arc::try_unwrap(segment) {
             Ok(segment) if has_room && segment.size == self.segment_bytes => self.reuse(segment),

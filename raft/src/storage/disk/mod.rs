@@ -34,8 +34,9 @@
 //!
 //! The order is what makes it safe: all of the old segment is durable; then the spare gets its header, which says where
 //! the old one ends; then its name, and the directory is flushed; then the old one is sealed; then the first frame goes
-//! into the new one. A thread (`housekeeping`) prepares the next spare meanwhile, of zeros or of an old segment. Frames
-//! of an earlier life of the file do no harm: checksums start from the log's id and the segment's number.
+//! into the new one. A thread (`housekeeping`) makes a spare of an old segment when a snapshot sets one free. If there is
+//! none when a segment is half full, it writes one of zeros, which is dear. Frames of an earlier life of the file do no
+//! harm: a frame names its segment, and checksums start from the log's id and the segment's number.
 //!
 //! # Compaction
 //!

@@ -16,7 +16,7 @@ use super::{
     error::{Naming, OpenError},
     file_system::{FileSystem, LocalFileSystem, OpenMode},
     header::{Header, Mark},
-    housekeeping::{Housekeeper, SPARES_MAX},
+    housekeeping::{Housekeeper, spares_max},
     names::{LOCK, Name, unfinished},
     options::DiskOptions,
     recovery::{self, Listing, Tail},
@@ -105,7 +105,9 @@ impl DiskStorage {
         let shared = Shared::new(files, directory, found.log, state, logger);
         let (bytes, background) = (options.segment_bytes, options.background);
         let housekeeper = Housekeeper::new(Arc::clone(&shared), bytes, background, spares, next_number)?;
-        housekeeper.order_spare();
+        if batch.is_half_full() {
+            housekeeper.order_spare();
+        }
         let (is_hard_state_unsaid, is_closed) = (false, tail.is_closed);
         Ok(Self { shared, housekeeper, batch, hard_state, is_hard_state_unsaid, is_closed, _lock: lock })
     }
@@ -212,7 +214,7 @@ fn reusable_spares(
         let path = Name::Spare(number).path(directory);
         let opened = files.open(&path, OpenMode::ReadWrite).and_then(|file| Ok((file.size()?, file)));
         match opened {
-            Ok((size, file)) if size == segment_bytes && spares.len() < SPARES_MAX => {
+            Ok((size, file)) if size == segment_bytes && spares.len() < spares_max(segment_bytes) => {
                 spares.push_back(Prepared { path, file, size });
             }
             _ => drop(files.remove(&path)),

@@ -6,9 +6,10 @@
 pub struct DiskOptions {
     /// The size of one file of the log, in bytes: 64 MiB by default.
     ///
-    /// The log is cut by whole files, and one or two more are kept ready. Too small: a change of file, which costs a
-    /// few flushes of the disk, comes often. Too large: the disk holds more than it must, and preparing a file takes
-    /// long. At least [`SEGMENT_BYTES_MIN`](Self::SEGMENT_BYTES_MIN).
+    /// The log is cut by whole files. Old ones are used again, since a new one is written over before it comes into use:
+    /// up to two are kept ready for that, or as many as fill 128 MiB, but no more than eight. Too small: a change of
+    /// file, which costs a few flushes of the disk, comes often. Too large: the disk holds more than it must, and
+    /// preparing a file takes long. At least [`SEGMENT_BYTES_MIN`](Self::SEGMENT_BYTES_MIN).
     pub segment_bytes: u64,
 
     /// Whether a thread of its own prepares the next file and clears away old ones: true by default.

@@ -125,25 +125,22 @@ impl LogState {
             return Err(format!("entry {} replaces a committed one", first.id));
         }
         self.truncate(index);
-        for entry in entries {
-            self.push(*entry)?;
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, entry: Placed) -> Result<(), String> {
-        let last = self.last_id();
-        if entry.id.index != last.index.next() || entry.id.term < last.term {
-            return Err(format!("entry {} follows entry {last}", entry.id));
+        let (mut last, mut term) = (self.last_id(), self.terms.back().map(|run| run.term));
+        for &Placed { id, .. } in entries {
+            if id.index != last.index.next() || id.term < last.term {
+                return Err(format!("entry {id} follows entry {last}"));
+            }
+            if term != Some(id.term) {
+                self.terms.push_back(id);
+                term = Some(id.term);
+            }
+            last = id;
         }
         let Some(part) = self.parts.back_mut() else { return Err("there is no segment".to_owned()) };
         if part.positions.is_empty() {
-            part.first = entry.id.index;
+            part.first = index;
         }
-        part.positions.push(entry.position);
-        if self.terms.back().is_none_or(|run| run.term != entry.id.term) {
-            self.terms.push_back(entry.id);
-        }
+        part.positions.extend(entries.iter().map(|entry| entry.position));
         Ok(())
     }
 

@@ -61,9 +61,7 @@ impl DiskStorage {
         let size = header.saturating_add(bytes).saturating_add(RESERVE_BYTES);
         let prepared = self.housekeeper.take_spare(round_up(size, PAGE))?;
         self.flush()?;
-        let rotated = self.rotate(prepared).map_err(|error| self.shared.fail(error));
-        self.housekeeper.order_spare();
-        Ok(rotated?)
+        Ok(self.rotate(prepared).map_err(|error| self.shared.fail(error))?)
     }
 
     /// Goes on in another segment. All of the present one is durable.
@@ -101,6 +99,7 @@ impl DiskStorage {
             return Ok(());
         }
         self.is_closed = false;
+        let was_half_full = self.batch.is_half_full();
         let retired = self.batch.write().and_then(|()| {
             let mut state = self.shared.state.write();
             self.batch.publish(&mut state)?;
@@ -108,6 +107,9 @@ impl DiskStorage {
         });
         let retired = retired.map_err(|error| self.shared.fail(error))?;
         self.housekeeper.retire(retired);
+        if self.batch.is_half_full() && !was_half_full {
+            self.housekeeper.order_spare();
+        }
         if self.batch.take_has_new_snapshot() {
             self.housekeeper.remove_snapshots();
         }

@@ -197,3 +197,23 @@ fn a_log_does_not_wait_for_a_thread_that_has_panicked() {
     }
     assert!(segments(directory.path()) > 2);
 }
+
+#[test]
+fn zeros_are_written_only_when_no_old_segment_has_come_back() {
+    let (directory, files) = (directory(), Observed::default());
+    let mut storage = open_in(&files, directory.path()).unwrap();
+    let zeros = |storage: &mut DiskStorage, first: u64, last: u64| {
+        files.take_calls();
+        for index in first..=last {
+            storage.write(&ready_of(run_of_bytes(1, index, index, 300))).unwrap();
+        }
+        files.take_calls().iter().filter(|call| call.starts_with("create spare")).count()
+    };
+    // Eleven of these are half a segment, twenty fill one.
+    assert_eq!(zeros(&mut storage, 1, 10), 0);
+    assert_eq!(zeros(&mut storage, 11, 20), 1);
+    assert_eq!(zeros(&mut storage, 21, 105), 4, "one for each of five segments");
+    storage.compact(snapshot_at(1, 105), 0).unwrap();
+    assert_eq!(zeros(&mut storage, 106, 205), 0, "the five have come back, and are used again");
+    assert_eq!(zeros(&mut storage, 206, 215), 1);
+}

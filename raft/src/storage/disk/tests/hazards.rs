@@ -265,7 +265,7 @@ fn hazard_08_a_full_disk_refuses_entries_and_still_takes_votes() {
     let (directory, files) = (directory(), Observed::default());
     let mut storage = open_in(&files, directory.path()).unwrap();
     files.fail_always("create spare", io::ErrorKind::StorageFull);
-    // The spare that was prepared is used up, and then there is none.
+    // No spare can be made when the segment is half full, nor when it is full.
     let mut index = 0;
     let error = loop {
         match storage.stage(&ready_of(run_of_bytes(1, index + 1, index + 1, 300))) {

@@ -147,7 +147,8 @@ fn hazard_14_noise_is_never_read_as_entries() {
 fn hazard_14_lengths_with_a_good_checksum_are_bounded_too() {
     let (seed, sequence) = (5, 1);
     let mut frame = Vec::new();
-    let mut writer = FrameWriter { buffer: &mut frame, seed, sequence, durable: 0 };
+    let mut sums = Vec::new();
+    let mut writer = FrameWriter { buffer: &mut frame, sums: &mut sums, seed, sequence, durable: 0 };
     writer.put(HardState::default(), Purpose::Write, run(1, 1, 2).iter(), |_, _| {});
     assert!(Head::decode(&frame, seed, sequence).is_some());
     let lengths = [0, 8, 64, u64::MAX, u64::MAX - 7].map(|length| (8, length.to_le_bytes().to_vec()));
