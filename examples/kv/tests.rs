@@ -74,7 +74,7 @@ impl Cluster {
         self.network.attach(NodeId(id), node.handle());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         self.clients.0.insert(id, listener.local_addr().unwrap().to_string());
-        let server = Server::new(node.handle(), logger);
+        let server = Server::start(node.handle(), logger).unwrap();
         thread::spawn(move || server.serve(&listener));
         self.nodes.insert(id, node);
     }
