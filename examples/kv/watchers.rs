@@ -30,9 +30,9 @@ impl Watchers {
     /// A key has changed, and holds that now, or is gone. Never waits: who is too slow, or gone, is a watcher no more.
     pub fn publish(&self, index: u64, key: &str, value: Option<&str>) {
         let change = || Change { index, key: key.to_owned(), value: value.map(str::to_owned) };
-        self.watchers.lock().retain(|watcher| {
-            !watcher.pattern.matches(key) || watcher.changes.try_send(change()).is_ok()
-        });
+        self.watchers
+            .lock()
+            .retain(|watcher| !watcher.pattern.matches(key) || watcher.changes.try_send(change()).is_ok());
     }
 
     /// The state was replaced, and nobody can tell what has changed on the way.

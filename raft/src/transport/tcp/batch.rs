@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, Write};
 use bytes::{Bytes, BytesMut};
 
 use super::{
+    channel::Outgoing,
     frame::{self, HEADER_LENGTH, Kind},
     queue::Queued,
 };
@@ -22,6 +23,8 @@ pub(super) struct Batch {
     buffer: BytesMut,
     /// A shared run, and how much of the buffer comes before it.
     shared: Vec<(usize, Bytes)>,
+    /// How much of all that was written already.
+    written: usize,
 }
 
 /// A message that is larger than the peer takes.
@@ -64,20 +67,27 @@ impl Batch {
         frame::put(&mut self.buffer, kind, body);
     }
 
-    /// Writes all of it, and is empty again. How many bytes that were.
-    pub(super) fn write_to(&mut self, writer: &mut impl Write) -> io::Result<usize> {
-        let written = if self.shared.is_empty() {
-            writer.write_all(&self.buffer).map(|()| self.buffer.len())
-        } else {
-            self.write_slices(writer)
-        };
-        self.buffer.clear();
-        self.shared.clear();
-        writer.flush()?;
-        written
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
     }
 
-    fn write_slices(&self, writer: &mut impl Write) -> io::Result<usize> {
+    /// Writes the rest of it, and is empty again. How many bytes that were.
+    pub(super) fn write_to(&mut self, writer: &mut impl Write) -> io::Result<usize> {
+        let (written, result) = self.write_with(|slices| writer.write_vectored(slices));
+        result?;
+        writer.flush()?;
+        Ok(written)
+    }
+
+    /// Writes what is taken at once; is empty again if that was the rest. How many bytes that were, and how it ended.
+    pub(super) fn write_at_once(&mut self, writer: &mut dyn Outgoing) -> (usize, io::Result<()>) {
+        self.write_with(|slices| writer.write_at_once(slices))
+    }
+
+    fn write_with(
+        &mut self,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> (usize, io::Result<()>) {
         let mut slices = Vec::with_capacity(2 * self.shared.len() + 1);
         let mut from = 0;
         for (to, run) in &self.shared {
@@ -86,18 +96,24 @@ impl Batch {
             from = *to;
         }
         slices.push(IoSlice::new(&self.buffer[from..]));
-        let bytes = slices.iter().map(|slice| slice.len()).sum();
+        let before = self.written;
         let mut rest = &mut slices[..];
-        // Empty slices would look like a connection that takes nothing.
-        IoSlice::advance_slices(&mut rest, 0);
+        // Also, empty slices would look like a connection that takes nothing.
+        IoSlice::advance_slices(&mut rest, before);
         while !rest.is_empty() {
-            match writer.write_vectored(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            match write(rest) {
+                Ok(0) => return (self.written - before, Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => {
+                    self.written += written;
+                    IoSlice::advance_slices(&mut rest, written);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return (self.written - before, Err(error)),
             }
         }
-        Ok(bytes)
+        let written = std::mem::take(&mut self.written) - before;
+        self.buffer.clear();
+        self.shared.clear();
+        (written, Ok(()))
     }
 }

@@ -100,6 +100,7 @@ mod incarnations;
 mod listener;
 mod metrics;
 mod options;
+mod outlet;
 mod peer;
 mod queue;
 mod reader;
