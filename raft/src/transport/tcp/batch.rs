@@ -117,3 +117,74 @@ impl Batch {
         (written, Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many bytes at a time, and nothing every other time.
+    struct Slow {
+        bytes_at_once: usize,
+        is_full: bool,
+        taken: Vec<u8>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+            self.taken.extend_from_slice(buffer);
+            Ok(buffer.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Outgoing for Slow {
+        fn write_at_once(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.is_full = !self.is_full;
+            if self.is_full {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let bytes = slices.iter().flat_map(|slice| slice.iter()).take(self.bytes_at_once);
+            let before = self.taken.len();
+            self.taken.extend(bytes);
+            Ok(self.taken.len() - before)
+        }
+    }
+
+    fn batch() -> Batch {
+        let mut batch = Batch::default();
+        for run in [&b"a run"[..], b"", b"another"] {
+            batch.frame(Kind::Ping, b"question");
+            batch.shared.push((batch.buffer.len(), Bytes::from_static(run)));
+        }
+        batch.frame(Kind::Pong, b"answer");
+        batch
+    }
+
+    #[test]
+    fn what_is_written_in_parts_is_the_same_as_in_one_piece() {
+        let mut whole = Vec::new();
+        let length = batch().write_to(&mut whole).unwrap();
+        assert_eq!(length, whole.len());
+        for bytes_at_once in 1..=length {
+            for parts in 0..=length / bytes_at_once + 1 {
+                let (mut batch, mut written) = (batch(), 0);
+                let mut slow = Slow { bytes_at_once, is_full: false, taken: Vec::new() };
+                for _ in 0..parts {
+                    let (more, end) = batch.write_at_once(&mut slow);
+                    written += more;
+                    assert_eq!(end.is_ok(), batch.is_empty());
+                }
+                // The rest is written by whoever may wait.
+                written += batch.write_to(&mut slow).unwrap();
+                assert_eq!(
+                    (slow.taken == whole, written),
+                    (true, length),
+                    "{parts} of {bytes_at_once} bytes"
+                );
+            }
+        }
+    }
+}
