@@ -36,7 +36,7 @@ use self::{
 use crate::{lines, pending::refused, store::Store};
 
 /// How many clients may be connected. Each costs memory for a batch of requests and their answers.
-const CONNECTIONS_MAX: usize = 512;
+pub(crate) const CONNECTIONS_MAX: usize = 512;
 
 /// How many threads serve them at most. The node's own threads need processors too.
 const DESKS_MAX: usize = 4;
