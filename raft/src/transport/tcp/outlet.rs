@@ -82,3 +82,91 @@ impl Outlet {
         add(&peer.counters.messages_sent, sent);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{IoSlice, Write},
+        time::Duration,
+    };
+
+    use slog::{Discard, Logger, o};
+
+    use super::*;
+    use crate::{
+        TcpOptions,
+        consensus::{Envelope, Message, NodeId, Term},
+        transport::tcp::{channel::Outgoing, queue::Woken, time::Deadline},
+    };
+
+    /// Has room for so many bytes.
+    struct Narrow(usize);
+
+    impl Write for Narrow {
+        fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+            Ok(buffer.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Outgoing for Narrow {
+        fn takes_at_once(&self) -> bool {
+            true
+        }
+
+        fn write_at_once(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let taken = slices.iter().map(|slice| slice.len()).sum::<usize>().min(self.0);
+            self.0 -= taken;
+            if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+        }
+    }
+
+    fn peer(room: usize) -> Peer {
+        let logger = Logger::root(Discard, o!());
+        let peer = Peer::new(NodeId(2), String::new(), &TcpOptions::default(), &logger);
+        *peer.outlet.lock() = Some(Outlet::new(Box::new(Narrow(room)), 1 << 20));
+        peer
+    }
+
+    fn enqueue(peer: &Peer) {
+        let (from, to, term) = (NodeId(1), NodeId(2), Term(1));
+        let envelope = Envelope { from, to, term, message: Message::TimeoutNow };
+        assert!(peer.enqueue(Queued::new(envelope, None)));
+    }
+
+    /// Whether the peer's thread was told to go on.
+    fn is_handed_over(peer: &Peer) -> bool {
+        peer.queue.wait(Deadline::after(Duration::ZERO)) == Woken::Messages
+    }
+
+    #[test]
+    fn what_is_not_taken_at_once_is_handed_over() {
+        for (room, expected) in [(1 << 20, false), (10, true), (0, true)] {
+            let peer = peer(room);
+            enqueue(&peer);
+            peer.send_queued();
+            assert_eq!(is_handed_over(&peer), expected, "there is room for {room}");
+            assert_eq!(peer.queue.length().0, 0, "it was taken");
+            let mut outlet = peer.outlet.lock().take().unwrap();
+            outlet.write(&peer).unwrap();
+            assert!(outlet.batch.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_sent_while_somebody_writes_or_nobody_is_connected_is_handed_over() {
+        let peer = peer(1 << 20);
+        let mut outlet = peer.outlet.lock();
+        enqueue(&peer);
+        peer.send_queued();
+        assert!(is_handed_over(&peer));
+        *outlet = None;
+        drop(outlet);
+        peer.send_queued();
+        assert!(is_handed_over(&peer));
+        assert_eq!(peer.queue.length().0, 1);
+    }
+}
