@@ -127,7 +127,7 @@ fn run(flags: &CommandLine, logger: &Logger) -> Result<(), Box<dyn Error>> {
     let listener = listen(&flags.clients)
         .map_err(|error| format!("cannot listen for clients at {}: {error}", flags.clients))?;
     info!(logger, "clients may come to {}", flags.clients);
-    let server = Server::new(node.handle(), logger.clone());
+    let server = Server::start(node.handle(), logger.clone())?;
     thread::Builder::new().name("clients".to_owned()).spawn(move || server.serve(&listener))?;
     // From here on all is done by other threads.
     loop {

@@ -4,7 +4,7 @@
 //!
 //! 1. [`protocol`]: what clients may ask, and what they are told; one JSON object a line, over TCP.
 //! 2. [`store`]: the state machine, which Quorate keeps equal on all servers.
-//! 3. [`server`]: takes requests from clients and passes them to the node. `kv_server.rs` puts it together with the
+//! 3. [`server`]: takes requests from clients and passes them to the node, with a few threads for all of them. `kv_server.rs` puts it together with the
 //!    durable log and the network.
 //! 4. [`client`]: asks, follows the leader, and knows when it is safe to ask again.
 //! 5. [`processes`]: runs `kv_server` as child processes, to kill them and start them again.

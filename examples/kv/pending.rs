@@ -1,6 +1,10 @@
 //! Answers that are on their way, and what becomes of a node's outcomes in the words of the protocol.
 
-use std::time::Duration;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use quorate::{
     Membership, Outcome, Ticket,
@@ -13,54 +17,49 @@ use crate::{
     store::{Found, Response},
 };
 
-/// The node ends every request by itself, and long before: this is for the longest, a voter that catches up.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(15 * 60);
-
-/// An answer that is known, or will be.
+/// An answer that is known, or will be. Whoever must not wait for it polls it, as a future.
+///
+/// The node ends every request by itself, so this ends too.
 pub(crate) enum Pending {
-    /// It is known.
-    Known(Answer),
+    /// It is known; or was, and is taken.
+    Known(Option<Answer>),
     /// It is what a command leads to.
     Write(Ticket<SessionResponse<Response>>),
     /// It is what the store is asked for.
     Query(Ticket<Found>),
+    /// It is what several steps lead to.
+    Steps(Pin<Box<dyn Future<Output = Answer> + Send>>),
 }
 
 impl From<Answer> for Pending {
     fn from(answer: Answer) -> Self {
-        Self::Known(answer)
+        Self::Known(Some(answer))
     }
 }
 
-impl Pending {
-    /// Waits until it is here.
-    pub(crate) fn wait(self) -> Answer {
-        match self {
-            Self::Known(answer) => answer,
-            Self::Write(ticket) => wait(ticket, applied),
-            Self::Query(ticket) => wait(ticket, found),
+impl Future for Pending {
+    type Output = Answer;
+
+    /// Pending for ever once it was ready.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        match &mut *self {
+            Self::Known(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Write(ticket) => Pin::new(ticket).poll(context).map(|outcome| in_words(outcome, applied)),
+            Self::Query(ticket) => Pin::new(ticket).poll(context).map(|outcome| in_words(outcome, found)),
+            Self::Steps(steps) => steps.as_mut().poll(context),
         }
     }
 }
 
-/// The answers, in order. The last one is waited for first: the others mostly come before it, and then nobody is woken
-/// for them.
-pub(crate) fn wait_for_all(batch: Vec<Pending>) -> Vec<Answer> {
-    let mut answers: Vec<_> = batch.into_iter().rev().map(Pending::wait).collect();
-    answers.reverse();
-    answers
-}
-
-/// Waits for the outcome, and says it in the words of the protocol.
-pub(crate) fn wait<T>(ticket: Ticket<T>, answer: impl FnOnce(T) -> Answer) -> Answer {
-    match ticket.wait(REQUEST_PATIENCE) {
-        Ok(Outcome::Applied(response)) => answer(response),
-        Ok(Outcome::NotAccepted(refusal)) => {
+/// An outcome in the words of the protocol.
+pub(crate) fn in_words<T>(outcome: Outcome<T>, answer: impl FnOnce(T) -> Answer) -> Answer {
+    match outcome {
+        Outcome::Applied(response) => answer(response),
+        Outcome::NotAccepted(refusal) => {
             let leader = refusal.leader.map(|leader| leader.0);
             refused(&refusal.reason.to_string(), may_be_taken_later(refusal.reason), leader)
         }
-        Ok(Outcome::Unknown(reason)) => Answer::Unknown { reason: reason.to_string() },
-        Err(pending) => Answer::Unknown { reason: pending.to_string() },
+        Outcome::Unknown(reason) => Answer::Unknown { reason: reason.to_string() },
     }
 }
 

@@ -136,7 +136,7 @@ impl Store {
     }
 
     fn set(&mut self, index: LogIndex, key: String, value: Option<String>) -> Response {
-        self.watchers.publish(&Change { index: index.0, key: key.clone(), value: value.clone() });
+        self.watchers.publish(index.0, &key, value.as_deref());
         let entries = &mut Arc::make_mut(&mut self.state).entries;
         match value {
             Some(value) => entries.insert(key, value),
@@ -243,14 +243,14 @@ impl StateMachine for Store {
     }
 }
 
-/// Goes on with the hash `digest` over `bytes` and their number (FNV-1a: the same on all machines, and no defence
-/// against anybody).
+/// Goes on with the hash `digest` over `bytes` and their number: eight at a time, since every command goes through here.
+/// The same on all machines, and no defence against anybody.
 fn hash(digest: u64, bytes: &[u8]) -> u64 {
-    let length = (bytes.len() as u64).to_le_bytes();
-    let all = length.iter().chain(bytes);
-    all.fold(digest ^ 0xcbf2_9ce4_8422_2325, |digest, byte| {
-        (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    let mix = |digest: u64, word: u64| (digest.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let mut words = bytes.chunks_exact(8);
+    let digest = words.by_ref().map(word).fold(mix(digest, bytes.len() as u64), mix);
+    mix(digest, word(words.remainder()))
 }
 
 #[cfg(test)]

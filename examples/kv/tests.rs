@@ -3,10 +3,10 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -17,6 +17,7 @@ use crate::{
     Addresses, Client, Server, Store,
     lines::REQUEST_BYTES_MAX,
     protocol::{Answer, Consistency, Pattern, Request, Write},
+    server::CONNECTIONS_MAX,
     store::AddressBook,
 };
 
@@ -74,7 +75,7 @@ impl Cluster {
         self.network.attach(NodeId(id), node.handle());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         self.clients.0.insert(id, listener.local_addr().unwrap().to_string());
-        let server = Server::new(node.handle(), logger);
+        let server = Server::start(node.handle(), logger).unwrap();
         thread::spawn(move || server.serve(&listener));
         self.nodes.insert(id, node);
     }
@@ -94,7 +95,9 @@ impl Cluster {
     }
 
     fn connect(&self) -> BufReader<TcpStream> {
-        BufReader::new(TcpStream::connect(self.clients.address(1).unwrap()).unwrap())
+        let stream = TcpStream::connect(self.clients.address(1).unwrap()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        BufReader::new(stream)
     }
 }
 
@@ -245,7 +248,6 @@ fn requests_that_come_together_are_answered_in_their_order() {
 fn an_answer_does_not_wait_for_half_a_request_that_follows() {
     let cluster = Cluster::start();
     let mut connection = cluster.connect();
-    connection.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
     connection.get_mut().write_all(b"\"status\"\n\"sta").unwrap();
     assert!(hear(&mut connection).is_success());
     connection.get_mut().write_all(b"tus\"\n").unwrap();
@@ -283,4 +285,50 @@ fn a_request_that_is_too_long_is_refused_in_words() {
     let long = "x".repeat(REQUEST_BYTES_MAX + 1);
     assert!(matches!(say(&mut connection, &long), Answer::Malformed { .. }));
     assert_eq!(connection.read_line(&mut String::new()).unwrap(), 0);
+}
+
+#[test]
+fn who_sends_no_more_is_answered_to_the_end() {
+    let cluster = Cluster::start();
+    let mut connection = cluster.connect();
+    connection.get_mut().write_all("\"status\"\n{\"get\":{\"key\":\"a\"}}\n".repeat(300).as_bytes()).unwrap();
+    connection.get_ref().shutdown(Shutdown::Write).unwrap();
+    for _ in 0..300 {
+        assert!(matches!(hear(&mut connection), Answer::Status(_)));
+        assert_eq!(hear(&mut connection), Answer::Value { value: None });
+    }
+    assert_eq!(connection.read_line(&mut String::new()).unwrap(), 0);
+}
+
+#[test]
+fn who_does_not_read_holds_up_nobody_and_misses_nothing() {
+    let cluster = Cluster::start();
+    let value = "x".repeat(100_000);
+    assert!(write(&mut cluster.client(), put("a", &value)).is_success());
+    let mut deaf = cluster.connect();
+    // 20 MB of answers: more than the system keeps for a connection.
+    deaf.get_mut().write_all("{\"get\":{\"key\":\"a\"}}\n".repeat(200).as_bytes()).unwrap();
+    // Some of them with the same thread of the server.
+    for _ in 0..20 {
+        assert!(say(&mut cluster.connect(), "\"status\"").is_success());
+    }
+    for _ in 0..200 {
+        assert_eq!(hear(&mut deaf), Answer::Value { value: Some(value.clone()) });
+    }
+}
+
+#[test]
+fn clients_that_have_gone_make_room_for_others() {
+    let cluster = Cluster::start();
+    for _ in 0..CONNECTIONS_MAX + 50 {
+        // It does not wait for its answers.
+        let mut client = cluster.connect();
+        let _refused = client.get_mut().write_all(b"{\"get\":{\"key\":\"a\"}}\n\"status\"\n\"sta");
+    }
+    let begin = Instant::now();
+    let mut client = cluster.client();
+    while !client.attempt(&Request::Status).is_success() {
+        assert!(begin.elapsed() < PATIENCE, "there is no room");
+        client.move_to(1);
+    }
 }

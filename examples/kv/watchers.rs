@@ -27,11 +27,12 @@ impl Watchers {
         receiver
     }
 
-    /// A key has changed. Never waits: who is too slow, or gone, is a watcher no more.
-    pub fn publish(&self, change: &Change) {
-        self.watchers.lock().retain(|watcher| {
-            !watcher.pattern.matches(&change.key) || watcher.changes.try_send(change.clone()).is_ok()
-        });
+    /// A key has changed, and holds that now, or is gone. Never waits: who is too slow, or gone, is a watcher no more.
+    pub fn publish(&self, index: u64, key: &str, value: Option<&str>) {
+        let change = || Change { index, key: key.to_owned(), value: value.map(str::to_owned) };
+        self.watchers
+            .lock()
+            .retain(|watcher| !watcher.pattern.matches(key) || watcher.changes.try_send(change()).is_ok());
     }
 
     /// The state was replaced, and nobody can tell what has changed on the way.
@@ -56,7 +57,7 @@ mod tests {
         let one = watchers.watch(Pattern::Key("a".to_owned()));
         let all = watchers.watch(Pattern::Prefix("a".to_owned()));
         for (index, key) in [(1, "a"), (2, "ab"), (3, "b")] {
-            watchers.publish(&change(key, index));
+            watchers.publish(index, key, None);
         }
         assert_eq!(one.try_iter().collect::<Vec<_>>(), [change("a", 1)]);
         assert_eq!(all.try_iter().collect::<Vec<_>>(), [change("a", 1), change("ab", 2)]);
@@ -67,7 +68,7 @@ mod tests {
         let watchers = Watchers::default();
         let slow = watchers.watch(Pattern::Key("a".to_owned()));
         for index in 1..=CHANGES_WAITING_MAX as u64 + 2 {
-            watchers.publish(&change("a", index));
+            watchers.publish(index, "a", None);
         }
         let heard: Vec<_> = slow.try_iter().map(|change| change.index).collect();
         assert_eq!(heard, (1..=CHANGES_WAITING_MAX as u64).collect::<Vec<_>>());

@@ -78,6 +78,28 @@ fn of_too_many_messages_the_oldest_are_dropped_and_the_node_is_told() {
 }
 
 #[test]
+fn what_a_connection_takes_only_in_part_arrives_whole_and_in_order() {
+    let (mut one, two) = (Station::new(1, TcpOptions::default()), Station::new(2, TcpOptions::default()));
+    let proxy = Proxy::new(two.transport.local_address());
+    one.transport.set_peer(NodeId(2), proxy.address.to_string());
+    one.wait_until_connected(2);
+    proxy.stall();
+    let mut sent = Vec::new();
+    // Nothing passes, and whoever sends does not wait: so it comes to be that some were written, one in part, and some not.
+    eventually("the system takes no more", || {
+        for number in 0..20 {
+            sent.extend([append(1, 2, 3, 5_000 + number), notice(1, 2, sent.len() as u64)]);
+            quorate::Transport::send(&mut one.sender, &mut sent[sent.len() - 2..].to_vec());
+        }
+        (one.peer(2).queue_messages > 20).then_some(())
+    });
+    proxy.heal();
+    two.until("all have come", |record| (record.messages.len() == sent.len()).then_some(()));
+    two.record(|record| assert!(record.messages == sent, "all are whole, and in order"));
+    assert_eq!((one.peer(2).connections, one.peer(2).dropped(Dropped::QueueFull)), (1, 0));
+}
+
+#[test]
 fn a_queue_is_bounded_in_bytes_too() {
     let mut tcp = TcpOptions::default();
     tcp.max_queue_bytes = 100_000;

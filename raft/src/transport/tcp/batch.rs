@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, Write};
 use bytes::{Bytes, BytesMut};
 
 use super::{
+    channel::Outgoing,
     frame::{self, HEADER_LENGTH, Kind},
     queue::Queued,
 };
@@ -22,6 +23,8 @@ pub(super) struct Batch {
     buffer: BytesMut,
     /// A shared run, and how much of the buffer comes before it.
     shared: Vec<(usize, Bytes)>,
+    /// How much of all that was written already.
+    written: usize,
 }
 
 /// A message that is larger than the peer takes.
@@ -64,20 +67,27 @@ impl Batch {
         frame::put(&mut self.buffer, kind, body);
     }
 
-    /// Writes all of it, and is empty again. How many bytes that were.
-    pub(super) fn write_to(&mut self, writer: &mut impl Write) -> io::Result<usize> {
-        let written = if self.shared.is_empty() {
-            writer.write_all(&self.buffer).map(|()| self.buffer.len())
-        } else {
-            self.write_slices(writer)
-        };
-        self.buffer.clear();
-        self.shared.clear();
-        writer.flush()?;
-        written
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
     }
 
-    fn write_slices(&self, writer: &mut impl Write) -> io::Result<usize> {
+    /// Writes the rest of it, and is empty again. How many bytes that were.
+    pub(super) fn write_to(&mut self, writer: &mut impl Write) -> io::Result<usize> {
+        let (written, result) = self.write_with(|slices| writer.write_vectored(slices));
+        result?;
+        writer.flush()?;
+        Ok(written)
+    }
+
+    /// Writes what is taken at once; is empty again if that was the rest. How many bytes that were, and how it ended.
+    pub(super) fn write_at_once(&mut self, writer: &mut dyn Outgoing) -> (usize, io::Result<()>) {
+        self.write_with(|slices| writer.write_at_once(slices))
+    }
+
+    fn write_with(
+        &mut self,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> (usize, io::Result<()>) {
         let mut slices = Vec::with_capacity(2 * self.shared.len() + 1);
         let mut from = 0;
         for (to, run) in &self.shared {
@@ -86,18 +96,95 @@ impl Batch {
             from = *to;
         }
         slices.push(IoSlice::new(&self.buffer[from..]));
-        let bytes = slices.iter().map(|slice| slice.len()).sum();
+        let before = self.written;
         let mut rest = &mut slices[..];
-        // Empty slices would look like a connection that takes nothing.
-        IoSlice::advance_slices(&mut rest, 0);
+        // Also, empty slices would look like a connection that takes nothing.
+        IoSlice::advance_slices(&mut rest, before);
         while !rest.is_empty() {
-            match writer.write_vectored(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            match write(rest) {
+                Ok(0) => return (self.written - before, Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => {
+                    self.written += written;
+                    IoSlice::advance_slices(&mut rest, written);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return (self.written - before, Err(error)),
             }
         }
-        Ok(bytes)
+        let written = std::mem::take(&mut self.written) - before;
+        self.buffer.clear();
+        self.shared.clear();
+        (written, Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many bytes at a time, and nothing every other time.
+    struct Slow {
+        bytes_at_once: usize,
+        is_full: bool,
+        taken: Vec<u8>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+            self.taken.extend_from_slice(buffer);
+            Ok(buffer.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Outgoing for Slow {
+        fn write_at_once(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.is_full = !self.is_full;
+            if self.is_full {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let bytes = slices.iter().flat_map(|slice| slice.iter()).take(self.bytes_at_once);
+            let before = self.taken.len();
+            self.taken.extend(bytes);
+            Ok(self.taken.len() - before)
+        }
+    }
+
+    fn batch() -> Batch {
+        let mut batch = Batch::default();
+        for run in [&b"a run"[..], b"", b"another"] {
+            batch.frame(Kind::Ping, b"question");
+            batch.shared.push((batch.buffer.len(), Bytes::from_static(run)));
+        }
+        batch.frame(Kind::Pong, b"answer");
+        batch
+    }
+
+    #[test]
+    fn what_is_written_in_parts_is_the_same_as_in_one_piece() {
+        let mut whole = Vec::new();
+        let length = batch().write_to(&mut whole).unwrap();
+        assert_eq!(length, whole.len());
+        for bytes_at_once in 1..=length {
+            for parts in 0..=length / bytes_at_once + 1 {
+                let (mut batch, mut written) = (batch(), 0);
+                let mut slow = Slow { bytes_at_once, is_full: false, taken: Vec::new() };
+                for _ in 0..parts {
+                    let (more, end) = batch.write_at_once(&mut slow);
+                    written += more;
+                    assert_eq!(end.is_ok(), batch.is_empty());
+                }
+                // The rest is written by whoever may wait.
+                written += batch.write_to(&mut slow).unwrap();
+                assert_eq!(
+                    (slow.taken == whole, written),
+                    (true, length),
+                    "{parts} of {bytes_at_once} bytes"
+                );
+            }
+        }
     }
 }

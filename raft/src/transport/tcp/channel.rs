@@ -1,7 +1,7 @@
 //! What a connection goes through: a socket, or one that is encrypted.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, IoSlice, Read, Write},
     net::TcpStream,
     time::Duration,
 };
@@ -12,7 +12,20 @@ use crate::consensus::NodeId;
 /// What comes.
 pub(super) type Reading = Box<dyn Read + Send>;
 /// What goes.
-pub(super) type Writing = Box<dyn Write + Send>;
+pub(super) type Writing = Box<dyn Outgoing>;
+
+/// What goes, by a thread that may wait, or by one that may not.
+pub(super) trait Outgoing: Write + Send {
+    /// Whether [`write_at_once`](Self::write_at_once) can do anything.
+    fn takes_at_once(&self) -> bool {
+        false
+    }
+
+    /// Writes as much as the system takes now; nothing is [`WouldBlock`](io::ErrorKind::WouldBlock).
+    fn write_at_once(&mut self, _slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
 
 /// A connection whose two nodes are still introducing themselves.
 pub(super) trait Channel {
@@ -74,6 +87,26 @@ impl Channel for TcpStream {
 
     fn proves(&self, _claimed: &Identity) -> bool {
         true
+    }
+}
+
+/// Elsewhere, a socket either waits for whoever reads too, or for nobody.
+#[cfg(not(target_os = "linux"))]
+impl Outgoing for TcpStream {}
+
+#[cfg(target_os = "linux")]
+impl Outgoing for TcpStream {
+    fn takes_at_once(&self) -> bool {
+        true
+    }
+
+    fn write_at_once(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+
+        // The system takes no more slices in one call.
+        let slices = slices.get(..1024).unwrap_or(slices);
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(sendmsg(&*self, slices, &mut SendAncillaryBuffer::default(), flags)?)
     }
 }
 

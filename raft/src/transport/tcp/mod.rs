@@ -10,6 +10,8 @@
 //!   met it before.
 //! - A frame has a length that is checked before anything is allocated, and a checksum. A stranger costs one connection
 //!   for [`TcpOptions::handshake_timeout`], and a few kilobytes.
+//! - The node's loop sends what a connection takes at once; a thread for each peer sends the rest, and all of it over TLS
+//!   and on systems other than Linux.
 //! - What waits for a peer is bounded, and the oldest goes first when there is too much. Nothing waits for a peer that
 //!   cannot be reached for longer than one attempt to connect.
 //! - A snapshot has a connection of its own, so that heartbeats do not wait behind it, and is acknowledged.
@@ -100,6 +102,7 @@ mod incarnations;
 mod listener;
 mod metrics;
 mod options;
+mod outlet;
 mod peer;
 mod queue;
 mod reader;

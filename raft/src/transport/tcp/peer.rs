@@ -7,6 +7,7 @@ use slog::{Logger, info, o, warn};
 
 use super::{
     options::TcpOptions,
+    outlet::Outlet,
     queue::{Queue, Queued},
     sockets::Sockets,
     statistics::{Dropped, PeerCounters, PeerStatistics, Refusal, add},
@@ -20,6 +21,8 @@ pub(super) struct Peer {
     /// Why the last attempts to connect failed, all for the same reason, and how many those were.
     streak: Mutex<Option<(Refusal, u64)>>,
     pub(super) queue: Queue,
+    /// Held while somebody writes. Empty while there is no connection.
+    pub(super) outlet: Mutex<Option<Outlet>>,
     pub(super) snapshot: SnapshotSlot,
     /// The connections to it that are open now.
     pub(super) sockets: Sockets,
@@ -48,6 +51,7 @@ impl Peer {
             address: Mutex::new(address),
             streak: Mutex::default(),
             queue: Queue::new(options),
+            outlet: Mutex::default(),
             snapshot: SnapshotSlot::default(),
             sockets: Sockets::default(),
             counters: PeerCounters::default(),
@@ -72,11 +76,29 @@ impl Peer {
         self.queue.hurry();
     }
 
-    /// Queues a message. Whether it took no other's place.
-    pub(super) fn send(&self, queued: Queued) -> bool {
+    /// Queues a message, until [`send_queued`](Self::send_queued). Whether it took no other's place.
+    pub(super) fn enqueue(&self, queued: Queued) -> bool {
         let dropped = self.queue.push(queued);
         self.drop_messages(Dropped::QueueFull, dropped);
         dropped == 0
+    }
+
+    /// Sends what is queued: here and now, if the connection takes it and nobody else is writing; else the peer's thread
+    /// does. Never waits.
+    pub(super) fn send_queued(&self) {
+        if self.queue.length().0 == 0 {
+            return;
+        }
+        let mut outlet = self.outlet.try_lock();
+        let is_sent = match outlet.as_mut().map(|outlet| outlet.as_mut()) {
+            Some(Some(outlet)) => outlet.write_at_once(self),
+            // Somebody writes, who may have looked at the queue before; or there is no connection.
+            None | Some(None) => false,
+        };
+        drop(outlet);
+        if !is_sent {
+            self.queue.hand_over();
+        }
     }
 
     /// Sends a snapshot as soon as nothing newer is to be sent.

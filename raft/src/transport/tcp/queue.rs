@@ -49,7 +49,7 @@ fn weight(message: &Message) -> usize {
 /// Messages that wait for one peer, bounded; the oldest make room for the newest, for Raft's messages age.
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Something has come, or the connection is gone, or the peer is.
+    /// Something was handed over, or the connection is gone, or the peer is.
     changed: Condvar,
     max_messages: usize,
     max_bytes: usize,
@@ -59,6 +59,8 @@ pub(super) struct Queue {
 struct State {
     waiting: VecDeque<Queued>,
     bytes: usize,
+    /// There is something to do for the peer's thread.
+    is_handed_over: bool,
     /// The connection has ended.
     is_interrupted: bool,
     /// There is reason to try again at once.
@@ -84,7 +86,7 @@ impl Queue {
         }
     }
 
-    /// Adds a message. How many older ones had to go; the newest always stays.
+    /// Adds a message, and wakes nobody. How many older ones had to go; the newest always stays.
     pub(super) fn push(&self, queued: Queued) -> usize {
         let mut state = self.state.lock();
         if state.is_closed {
@@ -100,15 +102,19 @@ impl Queue {
             state.bytes -= oldest.map_or(0, |oldest| oldest.bytes);
             dropped += 1;
         }
-        drop(state);
-        self.changed.notify_one();
         dropped
     }
 
-    /// Waits for messages and moves the oldest into `batch`: at least one, and no more than weigh `max_bytes`.
-    pub(super) fn take(&self, batch: &mut Vec<Queued>, max_bytes: usize, deadline: Deadline) -> Woken {
+    /// Has the peer's thread go on with what waits, or was begun.
+    pub(super) fn hand_over(&self) {
+        self.state.lock().is_handed_over = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits until the thread has something to do.
+    pub(super) fn wait(&self, deadline: Deadline) -> Woken {
         let mut state = self.state.lock();
-        while state.waiting.is_empty() && !state.is_interrupted && !state.is_closed {
+        while !(state.is_handed_over || state.is_interrupted || state.is_closed) {
             if self.changed.wait_until(&mut state, deadline.instant()).timed_out() {
                 return Woken::Time;
             }
@@ -116,6 +122,14 @@ impl Queue {
         if state.is_interrupted || state.is_closed {
             return Woken::Interruption;
         }
+        state.is_handed_over = false;
+        Woken::Messages
+    }
+
+    /// Moves the oldest messages into `batch`: at least one if there are any, and no more than weigh `max_bytes`. What is
+    /// left is handed over.
+    pub(super) fn take(&self, batch: &mut Vec<Queued>, max_bytes: usize) {
+        let mut state = self.state.lock();
         let (mut taken, mut bytes) = (0, 0);
         let mut fits = |next: &&Queued| {
             let is_first = taken == 0;
@@ -128,7 +142,7 @@ impl Queue {
             batch.push(queued);
         }
         state.bytes -= bytes;
-        Woken::Messages
+        state.is_handed_over |= !state.waiting.is_empty();
     }
 
     /// Drops everything that waits. How many messages that were.

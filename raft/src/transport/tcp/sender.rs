@@ -10,7 +10,8 @@ use crate::{
 
 /// The sending side of a [`TcpTransport`](super::TcpTransport), to start a node with.
 ///
-/// It only queues; threads of the transport send. When those have ended, messages are dropped.
+/// It never waits: what a connection does not take at once is queued, and sent by threads of the transport. When those
+/// have ended, messages are dropped.
 pub struct TcpSender {
     shared: Arc<Shared>,
 }
@@ -45,10 +46,12 @@ impl Transport for TcpSender {
                 own = Run::of(entries, run.as_ref());
                 run = own.clone().or(run);
             }
-            if !peer.send(Queued::new(envelope, own)) && !full.contains(&to) {
+            if !peer.enqueue(Queued::new(envelope, own)) && !full.contains(&to) {
                 full.push(to);
             }
         }
+        // Not before all are queued: what goes to one peer goes in one piece.
+        peers.values().for_each(|peer| peer.send_queued());
         drop(peers);
         full.into_iter().for_each(|node| self.shared.report_unreachable(node));
     }

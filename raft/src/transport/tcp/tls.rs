@@ -24,7 +24,7 @@ use rustls::{
 };
 
 use super::{
-    channel::{Bounded, Channel, Conversation, Reading, Writing, limit_waits},
+    channel::{Bounded, Channel, Conversation, Outgoing, Reading, Writing, limit_waits},
     handshake::HandshakeError,
     identity::Identity,
     time::Deadline,
@@ -272,6 +272,9 @@ struct SecureWriting {
     socket: TcpStream,
     raw: Vec<u8>,
 }
+
+/// What is encrypted is on its way, and cannot be taken back if the socket is full.
+impl Outgoing for SecureWriting {}
 
 impl Write for SecureWriting {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {

@@ -1,7 +1,7 @@
 //! The thread that sends to one peer.
 //!
-//! It connects, and connects again whenever the connection is gone; it writes what waits, as much as there is in one
-//! write; it asks from time to time whether the peer is there. A second thread, which lives as long as the connection,
+//! It connects, and connects again whenever the connection is gone; it writes what the node's loop did not get rid of, as
+//! much as there is in one write; it asks from time to time whether the peer is there. A second thread, which lives as long as the connection,
 //! hears the answers: so an end of the peer is noticed when it comes, not with the next message.
 
 use std::{io, sync::atomic::Ordering, thread, time::Duration};
@@ -9,22 +9,19 @@ use std::{io, sync::atomic::Ordering, thread, time::Duration};
 use slog::{debug, info};
 
 use super::{
-    batch::Batch,
-    channel::{Reading, Writing},
+    channel::Reading,
     dial::{Connection, dial},
     frame::{FrameReader, Kind},
     greeting::Purpose,
     handshake::Terms,
+    outlet::Outlet,
     peer::Peer,
-    queue::{Queued, Woken},
+    queue::Woken,
     shared::Shared,
-    statistics::{Dropped, add},
     time::{Deadline, Stopwatch},
 };
 use crate::back_off::BackOff;
 
-/// How many bytes of messages are encoded before they are written.
-const MAX_BATCH_BYTES: usize = 1 << 20;
 /// How many bytes an answer has.
 const PONG_BYTES: usize = 8;
 
@@ -73,8 +70,9 @@ struct Link<'a> {
 impl Link<'_> {
     /// Sends and listens until either fails; why.
     fn carry(&self, connection: Connection) -> io::Error {
-        let Connection { reading, mut writing, terms, open } = connection;
-        thread::scope(|scope| {
+        let Connection { reading, writing, terms, open } = connection;
+        *self.peer.outlet.lock() = Some(Outlet::new(writing, terms.max_message_bytes));
+        let end = thread::scope(|scope| {
             let name = self.shared.thread_name(&format!("ear-{}", self.peer.id));
             let hear = || {
                 self.shared.threads.catch("ear", || self.hear(reading));
@@ -83,52 +81,41 @@ impl Link<'_> {
                 open.shut();
             };
             let end = match thread::Builder::new().name(name).spawn_scoped(scope, hear) {
-                Ok(_ear) => self.speak(&mut writing, terms),
+                Ok(_ear) => self.speak(terms),
                 Err(error) => error,
             };
             open.shut();
             end
-        })
+        });
+        *self.peer.outlet.lock() = None;
+        end
     }
 
-    /// Writes what waits, and a question three times in the time in which either side waits for a sign of life.
-    fn speak(&self, writing: &mut Writing, terms: Terms) -> io::Error {
+    /// Writes what is handed over, and a question three times in the time in which either side waits for a sign of life.
+    fn speak(&self, terms: Terms) -> io::Error {
         let ping_interval = self.shared.options.idle_timeout.min(terms.idle) / 3;
-        let (mut batch, mut taken) = (Batch::default(), Vec::new());
         let mut next_ping = Deadline::after(Duration::ZERO);
         loop {
-            if next_ping.has_passed() {
-                batch.frame(Kind::Ping, &self.since.micros().to_be_bytes());
+            let is_time = next_ping.has_passed();
+            if is_time {
                 next_ping = Deadline::after(ping_interval);
             } else {
-                match self.peer.queue.take(&mut taken, MAX_BATCH_BYTES, next_ping) {
-                    Woken::Messages => self.encode(&mut taken, &mut batch, terms.max_message_bytes),
+                match self.peer.queue.wait(next_ping) {
+                    Woken::Messages => {}
                     Woken::Time => continue,
                     Woken::Interruption => return io::Error::other("the peer is gone, or has moved"),
                 }
             }
-            match batch.write_to(writing) {
-                Ok(bytes) => add(&self.peer.counters.bytes_sent, bytes),
-                Err(error) => return error,
+            let mut outlet = self.peer.outlet.lock();
+            let written = match &mut *outlet {
+                Some(outlet) if is_time => outlet.ask(self.peer, self.since.micros().to_be_bytes()),
+                Some(outlet) => outlet.write(self.peer),
+                None => return io::Error::other("the connection is closed"),
+            };
+            if let Err(error) = written {
+                return error;
             }
         }
-    }
-
-    fn encode(&self, taken: &mut Vec<Queued>, batch: &mut Batch, max_bytes: usize) {
-        let mut sent = 0;
-        for queued in taken.drain(..) {
-            match batch.message(&queued, max_bytes) {
-                Ok(()) => sent += 1,
-                Err(error) => {
-                    let count = self.peer.counters.dropped.add(Dropped::TooLarge.word(), 1);
-                    if count.is_power_of_two() {
-                        slog::error!(self.peer.logger, "{error} -> it is not sent"; "times" => count,
-                            "message" => queued.envelope.message.name());
-                    }
-                }
-            }
-        }
-        add(&self.peer.counters.messages_sent, sent);
     }
 
     /// Hears answers until there are no more.
