@@ -2,7 +2,8 @@
 //!
 //! A [`Node`] is a loop with its own thread, which goes round:
 //!
-//! 1. **wait** for anything: a peer's message, a client's request, a report, the next tick;
+//! 1. **wait** for anything: a peer's message, a client's request, a report, the next tick; awake for a moment, if that
+//!    has been worth while lately, then asleep;
 //! 2. take up what it was **told**: to stop, to stand for election; what was written, what was applied, a snapshot
 //!    that was made;
 //! 3. take up **messages of peers**, so many at most;
@@ -10,7 +11,8 @@
 //!    was paused hears its leader before it gives it up;
 //! 5. take up **requests of clients**, so many at most: however many there are, the peers have their turn;
 //! 6. hand out **what the core wants done**, [`Ready`](crate::Ready) by Ready: send; jobs for the writer; jobs for
-//!    the applier, with the clients who wait for them;
+//!    the applier, with the clients who wait for them. Notices of a commit wait for the end of the next turn, or for
+//!    a moment without anything to do: mostly an append tells of it first;
 //! 7. begin a **snapshot** on a thread of its own, if the applier has; tell the world how it stands.
 //!
 //! Beside the loop, and at the same time,
