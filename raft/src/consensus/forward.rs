@@ -154,8 +154,8 @@ impl PendingForwards {
         if self.waiting.is_empty() {
             return;
         }
-        for entry in entries.iter().filter(|entry| !entry.context.is_none()) {
-            match ForwardId::from_context(&entry.context) {
+        for entry in entries.iter().filter(|entry| !entry.context().is_none()) {
+            match ForwardId::from_context(entry.context()) {
                 Some(id) if id.origin == own => self.end(id.sequence, ForwardOutcome::Appended(entry.id)),
                 Some(_) | None => {}
             }

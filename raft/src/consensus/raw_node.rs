@@ -247,7 +247,7 @@ impl RawNode {
             .committed
             .iter()
             .flat_map(|run| run.iter())
-            .any(|entry| entry.kind == EntryKind::ConfChange);
+            .any(|entry| entry.kind() == EntryKind::ConfChange);
         ready.must_sync = votes_changed || changes || !ready.entries.is_empty() || ready.snapshot.is_some();
         if votes_changed || self.raft.log.committed() != self.hard_state.commit {
             self.hard_state = self.raft.hard_state();

@@ -64,7 +64,7 @@ impl<S: StateMachine> Driver<S> {
         for entry in runs.iter().flat_map(|run| run.iter()) {
             self.handed_out = entry.id;
             let waiter = self.waiters.on_committed(entry.id, leader, now);
-            if let Some(completion) = waiter.filter(|_| entry.kind == EntryKind::Normal) {
+            if let Some(completion) = waiter.filter(|_| entry.kind() == EntryKind::Normal) {
                 awaited.push(entry.id.index);
                 completions.push(completion);
             }
@@ -78,7 +78,7 @@ impl<S: StateMachine> Driver<S> {
     fn hand_out_change(&mut self, entry: &Entry) {
         let (leader, now) = (self.raw.leader(), self.counters.ticks);
         let waiter = self.administration.changes.on_committed(entry.id, leader, now);
-        if entry.kind == EntryKind::ConfChange {
+        if entry.kind() == EntryKind::ConfChange {
             self.put_in_force(entry, waiter);
         }
     }

@@ -124,7 +124,7 @@ impl Log {
         let mut next = self.applied.next();
         while next <= self.committed {
             let entries = self.entries(next, CHUNK_BYTES)?.slice(next, self.committed);
-            if entries.iter().any(|entry| entry.kind == EntryKind::ConfChange) {
+            if entries.iter().any(|entry| entry.kind() == EntryKind::ConfChange) {
                 return Ok(true);
             }
             next = entries.last_id().ok_or(StorageError::Unavailable(next))?.index.next();
@@ -401,7 +401,7 @@ fn latest_change(storage: &dyn Storage, applied: LogIndex, last: LogIndex) -> Re
     let (mut seen, mut latest) = (applied, applied);
     while seen < last {
         let entries = storage.entries(seen.next(), last, CHUNK_BYTES)?;
-        let changes = entries.iter().filter(|entry| entry.kind == EntryKind::ConfChange);
+        let changes = entries.iter().filter(|entry| entry.kind() == EntryKind::ConfChange);
         latest = changes.map(|entry| entry.id.index).fold(latest, LogIndex::max);
         seen = entries.last_id().map(|id| id.index).filter(|last| *last > seen).ok_or(
             // An empty answer would not bring us any further.
