@@ -48,13 +48,13 @@ impl Raft {
         }
     }
 
-    /// The state machine has applied everything up to `index`.
-    pub(super) fn on_applied(&mut self, index: LogIndex) {
+    /// The state machine has applied everything up to `index`. Whether that lets this node go on.
+    pub(super) fn on_applied(&mut self, index: LogIndex) -> bool {
         self.log.on_applied(index);
-        if !self.log.is_restoring() {
+        if self.overtaken.is_some() && !self.log.is_restoring() {
             self.overtaken = None;
         }
-        self.leave_joint_if_due();
+        self.leave_joint_if_due() || self.log.has_applicable()
     }
 
     /// Whether hearing that more is applied would let it go on.
@@ -74,15 +74,15 @@ impl Raft {
         }
     }
 
-    /// The write with this number, and every earlier one, is durable.
-    pub(super) fn on_written(&mut self, number: u64) {
-        let before = self.log.durable();
-        self.log.on_written(number);
-        self.count_own_vote(number);
+    /// The write with this number, and every earlier one, is durable. Whether that lets this node go on.
+    pub(super) fn on_written(&mut self, number: u64) -> bool {
+        let is_more_durable = self.log.on_written(number);
+        let is_vote_durable = self.count_own_vote(number);
         self.on_vote_written(number);
-        if self.log.durable() > before {
+        if is_more_durable {
             self.advance_commit(self.log.durable());
             self.settle_bytes();
         }
+        is_more_durable || is_vote_durable
     }
 }

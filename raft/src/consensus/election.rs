@@ -115,11 +115,14 @@ impl Raft {
     }
 
     /// §5.2: the candidate votes for itself, and like any other vote this one counts when it is durable.
-    pub(super) fn count_own_vote(&mut self, written: u64) {
-        let Role::Candidate(candidate) = &self.role else { return };
-        if written >= candidate.vote_write {
+    /// Whether it does with this write.
+    pub(super) fn count_own_vote(&mut self, written: u64) -> bool {
+        let Role::Candidate(candidate) = &self.role else { return false };
+        let is_durable = written >= candidate.vote_write;
+        if is_durable {
             self.count_vote(self.id, true);
         }
+        is_durable
     }
 
     fn claim(&self) -> Claim {

@@ -300,12 +300,17 @@ impl Log {
     /// Hands out what no Ready has carried yet, adding the entries to `entries`.
     pub(super) fn take_unwritten(&mut self, entries: &mut Vec<Entries>) -> Write {
         let first = self.writes.handed_out().next();
-        if first <= self.last_index() {
+        let has_entries = first <= self.last_index();
+        if has_entries {
             self.runs.close();
-            entries.extend(self.runs.since(first));
+            self.runs.add_since(first, entries);
         }
         let snapshot = self.snapshot.take();
-        let number = self.writes.begin(self.last_index());
+        let number = if has_entries || snapshot.is_some() {
+            self.writes.begin(self.last_index())
+        } else {
+            self.writes.begin_without_entries()
+        };
         Write { number, snapshot }
     }
 
@@ -319,12 +324,13 @@ impl Log {
         self.writes.next_number()
     }
 
-    /// Everything up to write `number` is durable.
-    pub(super) fn on_written(&mut self, number: u64) {
-        self.writes.finish(number);
+    /// Everything up to write `number` is durable. Whether more of the log is than before.
+    pub(super) fn on_written(&mut self, number: u64) -> bool {
+        let is_news = self.writes.finish(number);
         if self.installing.is_some_and(|last| self.durable() >= last.index) {
             self.installing = None;
         }
+        is_news
     }
 
     /// The last entry that may be applied now: committed, and durable here.
@@ -354,24 +360,31 @@ impl Log {
         max_bytes: usize,
         entries: &mut Vec<Entries>,
     ) -> Result<(), StorageError> {
-        let (before, mut bytes) = (self.applying, 0_usize);
-        while self.has_applicable() {
+        if !self.has_applicable() {
+            return Ok(());
+        }
+        let (before, applicable, mut bytes) = (self.applying, self.applicable(), 0_usize);
+        while self.applying < applicable {
             let first = self.applying.next();
             let bytes_left = max_bytes.saturating_sub(bytes);
-            let run = if self.runs.holds(first) {
-                self.runs.run_at(first).slice(first, self.applicable())
+            let mut run = if self.runs.holds(first) {
+                self.runs.run_at(first).slice(first, applicable)
             } else {
-                let last = self.applicable().min(self.runs.base().index);
+                let last = applicable.min(self.runs.base().index);
                 self.read_storage(first, last, bytes_left).inspect_err(|_| self.applying = before)?
             };
+            let mut weight = run.bytes();
             // Nearly always the whole run fits; a run that does not is cut, but never to nothing.
-            if run.bytes() > bytes_left && bytes > 0 {
-                break;
+            if weight > bytes_left {
+                if bytes > 0 {
+                    break;
+                }
+                run = run.prefix_of_bytes(bytes_left);
+                weight = run.bytes();
             }
-            let run = run.prefix_of_bytes(bytes_left);
             let Some(last) = run.last_index() else { break };
             self.applying = last;
-            bytes += run.bytes();
+            bytes += weight;
             entries.push(run);
         }
         if bytes > 0 {
@@ -381,9 +394,18 @@ impl Log {
         Ok(())
     }
 
+    /// Whether a change of membership may stand at `index` or beyond.
+    pub(super) fn may_hold_change_from(&self, index: LogIndex) -> bool {
+        index <= self.latest_change
+    }
+
     /// The state machine has applied everything up to `index`; what memory no longer needs is let go.
     pub(super) fn on_applied(&mut self, index: LogIndex) {
         self.applied = self.applied.max(index.min(self.applying));
+        if self.applied == self.applying {
+            self.batches.clear();
+            self.applying_bytes = 0;
+        }
         while let Some((_, bytes)) = self.batches.front().filter(|(last, _)| *last <= self.applied) {
             self.applying_bytes -= bytes;
             self.batches.pop_front();
