@@ -8,11 +8,14 @@ impl Raft {
     /// Moves the leader's commit index to the last entry that a quorum holds durably, now that one more copy of
     /// the log reaches up to `reached`.
     pub(super) fn advance_commit(&mut self, reached: LogIndex) {
-        let Role::Leader(leader) = &mut self.role else { return };
         // Nearly always the slowest copy: what it reaches is committed without it.
-        if reached <= self.log.committed() {
-            return;
+        if self.is_leader() && reached > self.log.committed() {
+            self.count_copies();
         }
+    }
+
+    fn count_copies(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
         let (id, own) = (self.id, self.log.durable());
         // The leader is one of the copies, and like the others counts only when its disk has the entry.
         let held_by = |node| {
@@ -76,6 +79,10 @@ impl Raft {
 
     /// The write with this number, and every earlier one, is durable. Whether that lets this node go on.
     pub(super) fn on_written(&mut self, number: u64) -> bool {
+        // What changes neither log nor vote nobody waits for.
+        if !self.log.has_writes_under_way() && !self.awaits_own_vote() && self.vote_write.is_none() {
+            return false;
+        }
         let is_more_durable = self.log.on_written(number);
         let is_vote_durable = self.count_own_vote(number);
         self.on_vote_written(number);

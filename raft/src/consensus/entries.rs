@@ -188,13 +188,6 @@ impl Entries {
 }
 
 impl Run {
-    fn entries(&self) -> &[Entry] {
-        match self {
-            Self::One(entry) => std::slice::from_ref(entry),
-            Self::Many(many) => &many.entries,
-        }
-    }
-
     /// Where the first of them stands.
     fn first(&self) -> LogIndex {
         match self {
@@ -246,7 +239,11 @@ impl Deref for Entries {
     type Target = [Entry];
 
     fn deref(&self) -> &[Entry] {
-        self.run.as_ref().map_or(&[], |run| &run.entries()[self.start as usize..self.end as usize])
+        match self.run.as_deref() {
+            None => &[],
+            Some(Run::One(entry)) => std::slice::from_ref(entry),
+            Some(Run::Many(many)) => &many.entries[self.start as usize..self.end as usize],
+        }
     }
 }
 

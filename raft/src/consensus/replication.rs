@@ -92,24 +92,27 @@ impl Raft {
     ///
     /// Called once for each Ready, so that what was proposed and acknowledged in between leaves in one message.
     pub(super) fn replicate(&mut self) -> Result<(), StorageError> {
+        if self.is_leader() { self.replicate_to_followers() } else { Ok(()) }
+    }
+
+    fn replicate_to_followers(&mut self) -> Result<(), StorageError> {
         self.send_read_round();
         let Role::Leader(leader) = &mut self.role else { return Ok(()) };
         let (last, committed) = (self.log.last_index(), self.log.committed());
-        let outbox = &mut self.outbox.at_once;
         let (from, term) = (self.id, self.term);
-        let mut send = |to, message| outbox.push(Envelope { from, to, term, message });
         let mut piece = None;
-        for (node, progress) in leader.progress.iter_mut() {
+        for (to, progress) in leader.progress.iter_mut() {
             while progress.wants_append(last) {
                 match next_append(progress, &mut piece, &mut self.log, &self.config)? {
-                    Some(message) => send(node, message),
+                    Some(message) => self.outbox.at_once.push(Envelope { from, to, term, message }),
                     None => break,
                 }
             }
             if progress.wants_commit_notice(committed) {
                 let commit = committed.min(progress.matched);
                 progress.commit_sent = commit;
-                send(node, Message::CommitNotice { commit });
+                let message = Message::CommitNotice { commit };
+                self.outbox.at_once.push(Envelope { from, to, term, message });
             }
         }
         Ok(())

@@ -86,10 +86,16 @@ impl Runs {
     /// Ends the open run, so that it can be shared.
     pub(crate) fn close(&mut self) {
         if !self.open.is_empty() {
-            let run = Entries::drained_from(&mut self.open);
-            self.open.shrink_to(MAX_SPARE_ENTRIES);
-            self.push_run(run);
+            self.close_open();
         }
+    }
+
+    fn close_open(&mut self) {
+        let run = Entries::drained_from(&mut self.open);
+        if self.open.capacity() > MAX_SPARE_ENTRIES {
+            self.open.shrink_to(MAX_SPARE_ENTRIES);
+        }
+        self.push_run(run);
     }
 
     fn push_run(&mut self, run: Entries) {
@@ -132,18 +138,23 @@ impl Runs {
         self.last = previous;
     }
 
+    /// The newest closed run, if it holds `index`, which is not beyond it.
+    pub(crate) fn newest_at(&self, index: LogIndex) -> Option<&Entries> {
+        if index >= self.newest_first { self.closed.back() } else { None }
+    }
+
     /// The position of the closed run that holds `index`, which is here.
     fn position(&self, index: LogIndex) -> usize {
-        if index >= self.newest_first {
-            return self.closed.len().saturating_sub(1);
-        }
         self.closed.partition_point(|run| run.last_index().is_some_and(|last| last < index))
     }
 
     /// The closed run that holds `index`.
     pub(crate) fn run_at(&self, index: LogIndex) -> &Entries {
         static EMPTY: Entries = Entries::EMPTY;
-        self.closed.get(self.position(index)).unwrap_or(&EMPTY)
+        match self.newest_at(index) {
+            Some(newest) => newest,
+            None => self.closed.get(self.position(index)).unwrap_or(&EMPTY),
+        }
     }
 
     /// The closed entries in `first..=last`, run by run.
@@ -154,8 +165,9 @@ impl Runs {
 
     /// Adds the closed entries from `first` on to `entries`, run by run.
     pub(crate) fn add_since(&self, first: LogIndex, entries: &mut Vec<Entries>) {
-        for run in self.closed.range(self.position(first)..) {
-            entries.push(run.slice(first, self.closed_last.index));
+        match self.newest_at(first) {
+            Some(newest) => entries.push(newest.slice(first, self.closed_last.index)),
+            None => entries.extend(self.between(first, self.closed_last.index)),
         }
     }
 

@@ -38,7 +38,11 @@ impl Raft {
             return Ok(());
         }
         if message.shows_leader() {
-            self.follow(from)?;
+            if self.leader() != Some(from) {
+                self.follow_another(from)?;
+            }
+            self.election_elapsed = 0;
+            self.loyal_until = self.ticks + u64::from(self.config.election_ticks);
         }
         self.dispatch(from, term, message)
     }
@@ -168,15 +172,13 @@ impl Raft {
         Ok(())
     }
 
-    /// §5.2: whoever leads the current term is the leader, and is alive.
-    fn follow(&mut self, from: NodeId) -> Result<(), StepError> {
-        match self.leader() {
-            Some(leader) if leader == from => self.election_elapsed = 0,
+    /// §5.2: whoever leads the current term is the leader.
+    fn follow_another(&mut self, from: NodeId) -> Result<(), StepError> {
+        if let Some(leader) = self.leader() {
             // Its entries may bear the same names as those of the one we know, and be others.
-            Some(leader) => return Err(StepError::SecondLeader { from, leader, term: self.term }),
-            None => self.become_follower(self.term, Some(from)),
+            return Err(StepError::SecondLeader { from, leader, term: self.term });
         }
-        self.loyal_until = self.ticks + u64::from(self.config.election_ticks);
+        self.become_follower(self.term, Some(from));
         Ok(())
     }
 }

@@ -314,6 +314,10 @@ impl Log {
         Write { number, snapshot }
     }
 
+    pub(super) fn has_writes_under_way(&self) -> bool {
+        self.writes.are_under_way()
+    }
+
     /// One tick; for how many no write was done, while some were under way.
     pub(super) fn tick_writes(&mut self) -> u32 {
         self.writes.tick()
@@ -363,7 +367,28 @@ impl Log {
         if !self.has_applicable() {
             return Ok(());
         }
-        let (before, applicable, mut bytes) = (self.applying, self.applicable(), 0_usize);
+        let (first, last) = (self.applying.next(), self.applicable());
+        // Nearly always all of it stands in the newest run.
+        if let Some(newest) = self.runs.newest_at(first) {
+            let run = newest.slice(first, last);
+            let bytes = run.bytes();
+            if bytes <= max_bytes {
+                entries.push(run);
+                self.note_applying(last, bytes);
+                return Ok(());
+            }
+        }
+        self.take_applicable_runs(last, max_bytes, entries)
+    }
+
+    /// The same run by run, up to `applicable`.
+    fn take_applicable_runs(
+        &mut self,
+        applicable: LogIndex,
+        max_bytes: usize,
+        entries: &mut Vec<Entries>,
+    ) -> Result<(), StorageError> {
+        let (before, mut bytes) = (self.applying, 0_usize);
         while self.applying < applicable {
             let first = self.applying.next();
             let bytes_left = max_bytes.saturating_sub(bytes);
@@ -388,10 +413,16 @@ impl Log {
             entries.push(run);
         }
         if bytes > 0 {
-            self.batches.push_back((self.applying, bytes));
-            self.applying_bytes += bytes;
+            self.note_applying(self.applying, bytes);
         }
         Ok(())
+    }
+
+    /// Notes that entries up to `last` were handed out to be applied, which weigh `bytes`.
+    fn note_applying(&mut self, last: LogIndex, bytes: usize) {
+        self.applying = last;
+        self.batches.push_back((last, bytes));
+        self.applying_bytes += bytes;
     }
 
     /// Whether a change of membership may stand at `index` or beyond.

@@ -47,6 +47,10 @@ impl Writes {
         self.durable
     }
 
+    pub(super) fn are_under_way(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// The entries from `index` on are being replaced.
     pub(super) fn truncate(&mut self, index: LogIndex) {
         self.handed_out = self.handed_out.min(index.previous());
