@@ -7,6 +7,7 @@ use super::{raft::Raft, role::Role, types::LogIndex};
 impl Raft {
     /// Moves the leader's commit index to the last entry that a quorum holds durably, now that one more copy of
     /// the log reaches up to `reached`.
+    #[inline]
     pub(super) fn advance_commit(&mut self, reached: LogIndex) {
         // Nearly always the slowest copy: what it reaches is committed without it.
         if self.is_leader() && reached > self.log.committed() {
@@ -14,6 +15,7 @@ impl Raft {
         }
     }
 
+    #[inline(never)]
     fn count_copies(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
         let (id, own) = (self.id, self.log.durable());
@@ -78,11 +80,16 @@ impl Raft {
     }
 
     /// The write with this number, and every earlier one, is durable. Whether that lets this node go on.
+    #[inline]
     pub(super) fn on_written(&mut self, number: u64) -> bool {
-        // What changes neither log nor vote nobody waits for.
-        if !self.log.has_writes_under_way() && !self.awaits_own_vote() && self.vote_write.is_none() {
-            return false;
-        }
+        // Nobody waits for a write that changes neither the log nor the vote.
+        let is_awaited =
+            self.log.has_writes_under_way() || self.awaits_own_vote() || self.vote_write.is_some();
+        is_awaited && self.on_awaited_write(number)
+    }
+
+    #[inline(never)]
+    fn on_awaited_write(&mut self, number: u64) -> bool {
         let is_more_durable = self.log.on_written(number);
         let is_vote_durable = self.count_own_vote(number);
         self.on_vote_written(number);

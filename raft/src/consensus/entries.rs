@@ -142,13 +142,19 @@ impl Entries {
 
     /// The sum of the entries' [sizes](Entry::size), in bytes.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> usize {
         match self.run.as_deref() {
             None => 0,
             Some(Run::One(entry)) => entry.size(),
             Some(Run::Many(many)) if self.len() == many.entries.len() => many.bytes,
-            Some(Run::Many(_)) => self.iter().map(Entry::size).sum(),
+            Some(Run::Many(_)) => self.bytes_one_by_one(),
         }
+    }
+
+    #[cold]
+    fn bytes_one_by_one(&self) -> usize {
+        self.iter().map(Entry::size).sum()
     }
 
     /// Where the last change of membership stands; perhaps beyond this slice, but within its run.

@@ -42,6 +42,7 @@ impl Raft {
         if size > max { Err(ProposeError::TooLarge { size, max }) } else { Ok(()) }
     }
 
+    #[inline]
     fn append_proposal(&mut self, proposal: Proposal) -> Result<Proposed, ProposeError> {
         let Role::Leader(leader) = &mut self.role else { return Err(ProposeError::NoLeader) };
         if let Some(transfer) = leader.transfer.as_ref().filter(|transfer| transfer.is_closing) {
@@ -58,10 +59,15 @@ impl Raft {
     }
 
     /// Sends what was passed on since the last Ready, in one message.
+    #[inline]
     pub(super) fn send_forwards(&mut self) {
-        if self.forwards.unsent.is_empty() {
-            return;
+        if self.forwards.has_unsent() {
+            self.send_unsent_forwards();
         }
+    }
+
+    #[cold]
+    fn send_unsent_forwards(&mut self) {
         let proposals = std::mem::take(&mut self.forwards.unsent);
         match self.leader() {
             Some(leader) if leader != self.id => self.send(leader, Message::Propose { proposals }),
@@ -150,10 +156,15 @@ impl PendingForwards {
     }
 
     /// Entries came from the leader: ours among them are on their way.
+    #[inline]
     pub(super) fn appended(&mut self, own: NodeId, entries: &Entries) {
-        if self.waiting.is_empty() {
-            return;
+        if !self.waiting.is_empty() {
+            self.look_for_own(own, entries);
         }
+    }
+
+    #[cold]
+    fn look_for_own(&mut self, own: NodeId, entries: &Entries) {
         for entry in entries.iter().filter(|entry| !entry.context().is_none()) {
             match ForwardId::from_context(entry.context()) {
                 Some(id) if id.origin == own => self.end(id.sequence, ForwardOutcome::Appended(entry.id)),

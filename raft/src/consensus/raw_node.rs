@@ -238,11 +238,8 @@ impl RawNode {
             if !raft.outbox.after_write.is_empty() {
                 std::mem::swap(&mut raft.outbox.after_write, &mut ready.messages_after_write);
             }
-            // Nearly always there are none.
             if raft.has_outcomes() {
-                raft.reads.take_ended(&mut ready.reads);
-                raft.forwards.take_ended(&mut ready.forwards);
-                ready.transfers.append(&mut raft.transfers);
+                take_outcomes(raft, &mut ready);
             }
             Ok(())
         })?;
@@ -358,4 +355,12 @@ impl RawNode {
             elections: raft.elections,
         }
     }
+}
+
+/// What has become of reads, forwards and transfers: nearly always there are none.
+#[cold]
+fn take_outcomes(raft: &mut Raft, ready: &mut Ready) {
+    raft.reads.take_ended(&mut ready.reads);
+    raft.forwards.take_ended(&mut ready.forwards);
+    ready.transfers.append(&mut raft.transfers);
 }

@@ -95,6 +95,7 @@ impl Raft {
         if self.is_leader() { self.replicate_to_followers() } else { Ok(()) }
     }
 
+    #[inline(never)]
     fn replicate_to_followers(&mut self) -> Result<(), StorageError> {
         self.send_read_round();
         let Role::Leader(leader) = &mut self.role else { return Ok(()) };
@@ -307,6 +308,7 @@ fn piece_after(index: LogIndex, log: &mut Log, max_bytes: usize) -> Result<Optio
 }
 
 /// §7: the snapshot for a follower whose next entry is compacted away.
+#[cold]
 fn snapshot_for(progress: &mut Progress, log: &Log) -> Result<Option<Message>, StorageError> {
     // Asked again with the next heartbeat, if the last one was answered; a silent follower would only waste it.
     progress.probe_from(progress.next);

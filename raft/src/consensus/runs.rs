@@ -73,6 +73,7 @@ impl Runs {
     }
 
     /// Appends one entry to the open run.
+    #[inline]
     pub(crate) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(entry.id.index, self.last.index.next(), "entries count up by one");
         self.last = entry.id;
@@ -84,12 +85,14 @@ impl Runs {
     }
 
     /// Ends the open run, so that it can be shared.
+    #[inline]
     pub(crate) fn close(&mut self) {
         if !self.open.is_empty() {
             self.close_open();
         }
     }
 
+    #[inline(never)]
     fn close_open(&mut self) {
         let run = Entries::drained_from(&mut self.open);
         if self.open.capacity() > MAX_SPARE_ENTRIES {
@@ -116,6 +119,7 @@ impl Runs {
     }
 
     /// Replaces all that follows `previous` by `entries`.
+    #[inline]
     pub(crate) fn replace_tail(&mut self, previous: EntryId, entries: Entries) {
         self.close();
         if previous != self.last {
@@ -125,6 +129,7 @@ impl Runs {
     }
 
     /// Drops all after `previous`. If that is below the base, storage's entries in between are replaced too.
+    #[cold]
     fn truncate_after(&mut self, previous: EntryId) {
         while self.closed.back().and_then(Entries::last_id).is_some_and(|last| last.index > previous.index) {
             let Some(run) = self.closed.pop_back() else { break };
@@ -139,11 +144,13 @@ impl Runs {
     }
 
     /// The newest closed run, if it holds `index`, which is not beyond it.
+    #[inline]
     pub(crate) fn newest_at(&self, index: LogIndex) -> Option<&Entries> {
         if index >= self.newest_first { self.closed.back() } else { None }
     }
 
     /// The position of the closed run that holds `index`, which is here.
+    #[cold]
     fn position(&self, index: LogIndex) -> usize {
         self.closed.partition_point(|run| run.last_index().is_some_and(|last| last < index))
     }
@@ -214,7 +221,15 @@ impl Runs {
     }
 
     /// Lets whole runs up to `index` go, oldest first, while more than `max_bytes` are here.
+    #[inline]
     pub(crate) fn release(&mut self, index: LogIndex, max_bytes: usize) {
+        if self.closed_bytes > max_bytes {
+            self.release_runs(index, max_bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn release_runs(&mut self, index: LogIndex, max_bytes: usize) {
         while self.closed_bytes > max_bytes {
             let Some(run) =
                 self.closed.front().filter(|run| run.last_id().is_some_and(|id| id.index <= index))

@@ -190,6 +190,7 @@ impl Log {
     }
 
     /// Appends a proposal in `term`, as its leader does.
+    #[inline]
     pub(super) fn propose(&mut self, term: Term, proposal: Proposal) -> EntryId {
         let id = EntryId { term, index: self.last_index().next() };
         if proposal.kind == EntryKind::ConfChange {
@@ -382,6 +383,7 @@ impl Log {
     }
 
     /// The same run by run, up to `applicable`.
+    #[cold]
     fn take_applicable_runs(
         &mut self,
         applicable: LogIndex,
