@@ -22,11 +22,13 @@ use super::{
 
 impl Raft {
     /// Proposes what a client wants, here or at the leader.
-    pub(super) fn propose(&mut self, mut proposal: Proposal) -> Result<Proposed, ProposeError> {
+    pub(super) fn propose(&mut self, proposal: Proposal) -> Result<Proposed, ProposeError> {
         self.require_size(&proposal)?;
-        if self.is_leader() {
-            return self.append_proposal(proposal);
-        }
+        if self.is_leader() { self.append_proposal(proposal) } else { self.pass_on(proposal) }
+    }
+
+    #[inline(never)]
+    fn pass_on(&mut self, mut proposal: Proposal) -> Result<Proposed, ProposeError> {
         let leader = self.leader().ok_or(ProposeError::NoLeader)?;
         if !self.config.forward_proposals {
             return Err(ProposeError::NotLeader { leader });

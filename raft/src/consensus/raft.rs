@@ -13,7 +13,7 @@ use super::{
     quorum::Membership,
     reads::PendingReads,
     ready::{Leadership, Transfer},
-    role::{Role, RoleKind},
+    role::Role,
     status::Elections,
     storage::{HardState, Storage},
     transfer::PendingTransfer,

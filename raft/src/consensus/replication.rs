@@ -270,6 +270,17 @@ impl Raft {
 struct Piece {
     previous: EntryId,
     entries: Entries,
+    /// Its last entry; the previous one, if it has none.
+    last: LogIndex,
+    /// What its entries weigh.
+    bytes: usize,
+}
+
+impl Piece {
+    fn new(previous: EntryId, entries: Entries) -> Self {
+        let last = entries.last_index().unwrap_or(previous.index);
+        Self { previous, last, bytes: entries.bytes(), entries }
+    }
 }
 
 /// The next append for a follower, or the snapshot that must come first; `None` if it has to wait.
@@ -285,23 +296,24 @@ fn next_append(
     if latest.as_ref().is_none_or(|piece| piece.previous.index != index) {
         *latest = piece_after(index, log, config.max_message_bytes)?;
     }
-    let Some(Piece { previous, entries }) = latest else { return snapshot_for(progress, log) };
-    let last = entries.last_index().unwrap_or(index);
-    progress.on_append_sent(last, entries.bytes());
+    let Some(piece) = latest else { return snapshot_for(progress, log) };
+    progress.on_append_sent(piece.last, piece.bytes);
     let commit = log.committed();
-    progress.commit_sent = progress.commit_sent.max(commit.min(last));
+    progress.commit_sent = progress.commit_sent.max(commit.min(piece.last));
+    let Piece { previous, entries, .. } = piece;
     Ok(Some(Message::AppendRequest { previous: *previous, entries: entries.clone(), commit }))
 }
 
 /// The log after `index`, at most `max_bytes` but at least one entry; `None` if that is compacted away.
+#[inline(never)]
 fn piece_after(index: LogIndex, log: &mut Log, max_bytes: usize) -> Result<Option<Piece>, StorageError> {
     let Some(term) = log.term(index)? else { return Ok(None) };
     let previous = EntryId { term, index };
     if index >= log.last_index() {
-        return Ok(Some(Piece { previous, entries: Entries::EMPTY }));
+        return Ok(Some(Piece::new(previous, Entries::EMPTY)));
     }
     match log.entries(index.next(), max_bytes) {
-        Ok(entries) => Ok(Some(Piece { previous, entries })),
+        Ok(entries) => Ok(Some(Piece::new(previous, entries))),
         Err(StorageError::Compacted(_)) => Ok(None),
         Err(error) => Err(error),
     }
