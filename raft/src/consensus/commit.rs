@@ -18,15 +18,19 @@ impl Raft {
     #[inline(never)]
     fn count_copies(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
-        let (id, own) = (self.id, self.log.durable());
+        let (id, own, before) = (self.id, self.log.durable(), self.log.committed());
+        // Nearly always the leader's own copy is the first beyond the commit, and one copy is no majority.
+        let is_first = leader.progress.iter().all(|(_, progress)| progress.matched <= before);
+        if is_first && self.membership.voters.incoming.size() > 1 {
+            return;
+        }
         // The leader is one of the copies, and like the others counts only when its disk has the entry.
         let held_by = |node| {
             if node == id { own.0 } else { leader.progress.of(node).map_or(0, |progress| progress.matched.0) }
         };
         let held = LogIndex(self.membership.voters.agreed(held_by));
-        let committed = self.log.committed();
         // §5.4.2: only entries of the own term are committed by counting; those before come with them.
-        if held <= committed || held < leader.first_of_term {
+        if held <= before || held < leader.first_of_term {
             return;
         }
         self.log.commit_to(held);

@@ -84,13 +84,8 @@ impl Entries {
     #[must_use]
     pub fn slice(&self, from: LogIndex, to: LogIndex) -> Self {
         let Some(run) = &self.run else { return Self::EMPTY };
-        let first = run.first().0;
-        // Nearly always all of it is asked for.
-        if from.0 <= first + u64::from(self.start) && to.0 >= first + u64::from(self.end - 1) {
-            return self.clone();
-        }
         let offset = |index: LogIndex| {
-            let distance = index.0.saturating_sub(first);
+            let distance = index.0.saturating_sub(run.first().0);
             u32::try_from(distance).unwrap_or(u32::MAX).clamp(self.start, self.end)
         };
         let (start, end) = (offset(from), offset(to.next()));

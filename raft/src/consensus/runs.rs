@@ -143,10 +143,15 @@ impl Runs {
         self.last = previous;
     }
 
-    /// The newest closed run, if it holds `index`, which is not beyond it.
+    /// The closed entries in `first..=last`, which are here, if all of them stand in the newest run: nearly always.
     #[inline]
-    pub(crate) fn newest_at(&self, index: LogIndex) -> Option<&Entries> {
-        if index >= self.newest_first { self.closed.back() } else { None }
+    pub(crate) fn of_newest(&self, first: LogIndex, last: LogIndex) -> Option<Entries> {
+        if first < self.newest_first {
+            return None;
+        }
+        let newest = self.closed.back()?;
+        let is_whole = first == self.newest_first && last == self.closed_last.index;
+        Some(if is_whole { newest.clone() } else { newest.slice(first, last) })
     }
 
     /// The position of the closed run that holds `index`, which is here.
@@ -158,10 +163,7 @@ impl Runs {
     /// The closed run that holds `index`.
     pub(crate) fn run_at(&self, index: LogIndex) -> &Entries {
         static EMPTY: Entries = Entries::EMPTY;
-        match self.newest_at(index) {
-            Some(newest) => newest,
-            None => self.closed.get(self.position(index)).unwrap_or(&EMPTY),
-        }
+        self.closed.get(self.position(index)).unwrap_or(&EMPTY)
     }
 
     /// The closed entries in `first..=last`, run by run.
@@ -172,8 +174,8 @@ impl Runs {
 
     /// Adds the closed entries from `first` on to `entries`, run by run.
     pub(crate) fn add_since(&self, first: LogIndex, entries: &mut Vec<Entries>) {
-        match self.newest_at(first) {
-            Some(newest) => entries.push(newest.slice(first, self.closed_last.index)),
+        match self.of_newest(first, self.closed_last.index) {
+            Some(newest) => entries.push(newest),
             None => entries.extend(self.between(first, self.closed_last.index)),
         }
     }
@@ -183,12 +185,12 @@ impl Runs {
     /// Nearly always that is part of one run, and nothing is copied. A follower that catches up over many
     /// small runs gets them gathered into one, which copies entries but not their payloads.
     pub(crate) fn gather(&self, first: LogIndex, max_bytes: usize) -> Entries {
+        if let Some(newest) = self.of_newest(first, self.closed_last.index) {
+            return newest.prefix_of_bytes(max_bytes);
+        }
         let run = self.run_at(first).slice(first, self.closed_last.index);
         if run.bytes() > max_bytes {
             return run.prefix_of_bytes(max_bytes);
-        }
-        if first >= self.newest_first {
-            return run;
         }
         let mut bytes = 0_usize;
         let gathered: Vec<_> = self

@@ -369,17 +369,14 @@ impl Log {
             return Ok(());
         }
         let (first, last) = (self.applying.next(), self.applicable());
-        // Nearly always all of it stands in the newest run.
-        if let Some(newest) = self.runs.newest_at(first) {
-            let run = newest.slice(first, last);
-            let bytes = run.bytes();
-            if bytes <= max_bytes {
+        match self.runs.of_newest(first, last).map(|run| (run.bytes(), run)) {
+            Some((bytes, run)) if bytes <= max_bytes => {
                 entries.push(run);
                 self.note_applying(last, bytes);
-                return Ok(());
+                Ok(())
             }
+            _ => self.take_applicable_runs(last, max_bytes, entries),
         }
-        self.take_applicable_runs(last, max_bytes, entries)
     }
 
     /// The same run by run, up to `applicable`.
