@@ -114,13 +114,13 @@ impl Raft {
         }
     }
 
-    /// Whether its own vote does not count yet, or did not when this was last asked.
+    /// Whether it stands for election: its own vote counts only when it is durable.
     pub(super) fn awaits_own_vote(&self) -> bool {
         matches!(self.role, Role::Candidate(_))
     }
 
-    /// §5.2: the candidate votes for itself, and like any other vote this one counts when it is durable.
-    /// Whether it does with this write.
+    /// §5.2: the candidate votes for itself, and like any other vote this one counts when it is durable. Whether it is
+    /// with this write.
     pub(super) fn count_own_vote(&mut self, written: u64) -> bool {
         let Role::Candidate(candidate) = &self.role else { return false };
         let is_durable = written >= candidate.vote_write;
