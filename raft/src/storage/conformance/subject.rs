@@ -71,7 +71,7 @@ pub(super) fn entry(id: EntryId) -> Entry {
         1 => proposal.kind = EntryKind::Blank,
         2 => proposal.context = Context::new(Bytes::from(format!("context of {id}"))),
         3 => {
-            proposal.data = Bytes::from(vec![0; 9000 + usize::try_from(id.term.0 % 100).unwrap_or_default()])
+            proposal.data = Bytes::from(vec![0; 9000 + usize::try_from(id.term.0 % 100).unwrap_or_default()]);
         }
         4 => {
             proposal.kind = EntryKind::ConfChange;
