@@ -138,10 +138,10 @@ impl Node {
         // 4. Apply what is committed, and tell those who wait. (A snapshot from a leader would come first.)
         for entry in ready.committed.iter().flat_map(|run| run.iter()) {
             // A leader opens its term with a blank entry, which is no command.
-            if entry.kind != EntryKind::Normal {
+            if entry.kind() != EntryKind::Normal {
                 continue;
             }
-            let command = String::from_utf8_lossy(&entry.data).into_owned();
+            let command = String::from_utf8_lossy(entry.data()).into_owned();
             println!("node: apply entry {}: {command:?}", entry.id);
             let response = format!("{command:?} is done, as number {}", self.applied.len() + 1);
             self.applied.push(command);

@@ -280,8 +280,8 @@ impl Node {
     fn apply(&mut self, ready: &Ready) {
         for entry in ready.committed.iter().flatten() {
             self.last_applied = entry.id.index;
-            if entry.kind == EntryKind::Normal {
-                self.applied.apply(&entry.data);
+            if entry.kind() == EntryKind::Normal {
+                self.applied.apply(entry.data());
             }
         }
     }

@@ -8,9 +8,8 @@
 use std::io;
 
 use quorate::{
-    Context, Entries, Entry, EntryId, HardState, InitialState, LogIndex, MemStorage, Membership, Ready,
-    Snapshot, SnapshotData, SnapshotSaver, SnapshotSource, SnapshotWriter, Storage, StorageError,
-    StorageWriter, Term,
+    Entries, EntryId, HardState, InitialState, LogIndex, MemStorage, Membership, Proposal, Ready, Snapshot,
+    SnapshotData, SnapshotSaver, SnapshotSource, SnapshotWriter, Storage, StorageError, StorageWriter, Term,
 };
 
 /// A way to be wrong.
@@ -227,7 +226,9 @@ fn without_snapshot(disk: &MemStorage, founders: Membership) -> MemStorage {
 }
 
 fn without_context(run: &Entries) -> Entries {
-    let entries = run.iter().map(|entry| Entry { context: Context::NONE, ..entry.clone() });
+    let entries = run.iter().map(|entry| {
+        Proposal { kind: entry.kind(), ..Proposal::command(entry.data().clone()) }.into_entry(entry.id)
+    });
     Entries::try_from(entries.collect::<Vec<_>>()).unwrap()
 }
 

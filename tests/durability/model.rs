@@ -135,7 +135,7 @@ impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let HardState { term, vote, commit } = self.hard_state;
         let snapshot = self.snapshot.as_ref().map(|snapshot| snapshot.last.to_string());
-        let entry = |entry: &Entry| format!("{}+{}", entry.id, entry.data.len());
+        let entry = |entry: &Entry| format!("{}+{}", entry.id, entry.data().len());
         let log: Vec<_> = self.log.iter().map(entry).collect();
         write!(
             f,

@@ -22,9 +22,9 @@ impl Machine {
         assert!(entry.id.term >= self.last.term, "{} is applied after {}", entry.id, self.last);
         self.last = entry.id;
         self.fold(&entry.id.term.0.to_be_bytes());
-        self.fold(&entry.data);
-        if entry.kind == EntryKind::Normal {
-            self.commands.push(entry.data.clone());
+        self.fold(entry.data());
+        if entry.kind() == EntryKind::Normal {
+            self.commands.push(entry.data().clone());
         }
     }
 

@@ -95,7 +95,7 @@ impl Cluster {
         let disk = self.at(id).disk();
         let (first, last) = (disk.first_index().unwrap(), disk.last_index().unwrap());
         let entry = |index| disk.entries(LogIndex(index), LogIndex(index), 1).unwrap();
-        let is_change = |index: &u64| entry(*index).iter().any(|entry| entry.kind == EntryKind::ConfChange);
+        let is_change = |index: &u64| entry(*index).iter().any(|entry| entry.kind() == EntryKind::ConfChange);
         (first.0..=last.0).filter(is_change).collect()
     }
 

@@ -235,10 +235,10 @@ impl Node {
 
     fn apply(&mut self, entry: &Entry) {
         self.machine.apply(entry);
-        if entry.kind == EntryKind::ConfChange {
+        if entry.kind() == EntryKind::ConfChange {
             // A change that makes no sense makes none on any node.
             let applied =
-                ConfChange::from_data(&entry.data).map(|change| self.raw().apply_conf_change(&change));
+                ConfChange::from_data(entry.data()).map(|change| self.raw().apply_conf_change(&change));
             if let Some(Ok(membership)) = applied {
                 self.membership = membership;
             }

@@ -2,8 +2,8 @@
 
 use harness::{Cluster, Node, Pace, add_learner, add_voter, envelope, kind, remove};
 use quorate::{
-    CampaignError, ChangeError, ConfChange, ConfChangeError, Config, Entries, Entry, EntryId, EntryKind,
-    LogIndex, MemStorage, Membership, Message, NodeId, ProposeError, RawNode, ReadError, ReadOutcome,
+    CampaignError, ChangeError, ConfChange, ConfChangeError, Config, Entries, EntryId, EntryKind, LogIndex,
+    MemStorage, Membership, Message, NodeId, Proposal, ProposeError, RawNode, ReadError, ReadOutcome,
     RoleKind, StepError, TransferError, Transition,
 };
 
@@ -252,8 +252,8 @@ fn e14_last_voter_is_not_removed() {
     // In the log of a cluster that does not ask first: every node leaves it out.
     let mut cluster = Cluster::of(3);
     let nobody = ConfChange::of((1..=3).map(remove), Transition::Auto);
-    let entry = Entry { kind: EntryKind::ConfChange, ..Entry::command(EntryId::new(1, 1), nobody.to_data()) };
-    let entries = Entries::try_from(vec![entry]).unwrap();
+    let proposal = Proposal { kind: EntryKind::ConfChange, ..Proposal::command(nobody.to_data()) };
+    let entries = Entries::try_from(vec![proposal.into_entry(EntryId::new(1, 1))]).unwrap();
     let append = Message::AppendRequest { previous: EntryId::ZERO, entries, commit: LogIndex(1) };
     cluster.step(envelope(2, 1, 1, append));
     assert_eq!(

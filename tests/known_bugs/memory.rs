@@ -8,7 +8,8 @@ use std::sync::{
 use harness::Cluster;
 use quorate::{
     ChangeStep, ConfChange, Config, Entries, Entry, EntryId, EntryKind, HardState, LogIndex, MemStorage,
-    NodeId, ProgressState, RawNode, RoleKind, Snapshot, Storage, StorageError, Term, consensus::InitialState,
+    NodeId, ProgressState, Proposal, RawNode, RoleKind, Snapshot, Storage, StorageError, Term,
+    consensus::InitialState,
 };
 use slog::{Discard, Logger, o};
 
@@ -56,8 +57,8 @@ fn h7_campaign_before_a_long_log_is_applied() {
     let command = |index| Entry::command(EntryId::new(1, index), large.clone());
     let change = ConfChange::single(ChangeStep::AddLearner(NodeId(4))).to_data();
     // Only because of a change that is not committed does it have to look at all.
-    let last =
-        Entry { kind: EntryKind::ConfChange, ..Entry::command(EntryId::new(1, COMMITTED + 1), change) };
+    let last = Proposal { kind: EntryKind::ConfChange, ..Proposal::command(change) };
+    let last = last.into_entry(EntryId::new(1, COMMITTED + 1));
     let log: Vec<_> = (1..=COMMITTED).map(command).chain([last]).collect();
     disk.append(&Entries::try_from(log).unwrap()).unwrap();
     disk.set_hard_state(HardState { term: Term(1), vote: None, commit: LogIndex(COMMITTED) });

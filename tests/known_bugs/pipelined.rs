@@ -60,7 +60,7 @@ fn b15_what_a_ready_holds_never_changes() {
     cluster.node(1).raw().propose("a").unwrap();
     cluster.node(1).take_ready(|ready| held.extend(ready.entries.clone()));
     cluster.propose(1, "b");
-    assert_eq!((held.len(), held[0].to_string(), &*held[0][0].data), (1, "[2@1]".to_owned(), &b"a"[..]));
+    assert_eq!((held.len(), held[0].to_string(), &**held[0][0].data()), (1, "[2@1]".to_owned(), &b"a"[..]));
 
     let mut cluster = Cluster::of(3);
     held.clear();

@@ -37,7 +37,7 @@ fn configuration_is_an_entry_of_the_log() {
     for id in 1..=5 {
         let disk = cluster.node(id).disk().clone();
         let entries = disk.entries(LogIndex(2), LogIndex(2), 0).unwrap();
-        assert_eq!(entries[0].kind, EntryKind::ConfChange);
+        assert_eq!(entries[0].kind(), EntryKind::ConfChange);
         assert_eq!(cluster.membership(id), "voters=[n1 n4 n5] outgoing=[n1 n2 n3]", "n{id}");
     }
 }

@@ -69,7 +69,7 @@ fn leader_opens_its_term_with_a_blank_entry() {
     cluster.elect(1);
     let disk = cluster.node(1).disk().clone();
     let entries = disk.entries(LogIndex(1), LogIndex(1), 0).unwrap();
-    assert_eq!((entries[0].kind, entries[0].data.len()), (EntryKind::Blank, 0));
+    assert_eq!((entries[0].kind(), entries[0].data().len()), (EntryKind::Blank, 0));
     assert_eq!((cluster.committed(1), cluster.applied(1).len()), (1, 0));
 }
 

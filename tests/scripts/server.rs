@@ -218,13 +218,13 @@ impl Server {
 
     fn apply_entry(&mut self, entry: &Entry, journal: &Journal) -> Result<(), Refusal> {
         let index = entry.id.index;
-        match entry.kind {
+        match entry.kind() {
             EntryKind::Normal => {
-                self.machine.commands.push((index, String::from_utf8_lossy(&entry.data).into_owned()));
+                self.machine.commands.push((index, String::from_utf8_lossy(entry.data()).into_owned()));
             }
             EntryKind::Blank => {}
             EntryKind::ConfChange => {
-                let change = ConfChange::from_data(&entry.data).ok_or("the log holds no change there")?;
+                let change = ConfChange::from_data(entry.data()).ok_or("the log holds no change there")?;
                 match self.call(journal, |raw| raw.apply_conf_change(&change))? {
                     Ok(membership) => self.machine.memberships.push((index, membership)),
                     Err(error) => self.tell(

@@ -8,10 +8,10 @@ use quorate::{
 use crate::{arguments::Refusal, membership, server::Server};
 
 pub(crate) fn entry(entry: &Entry) -> String {
-    let what = match entry.kind {
-        EntryKind::Normal => text(&entry.data),
+    let what = match entry.kind() {
+        EntryKind::Normal => text(entry.data()),
         EntryKind::Blank => "blank".to_owned(),
-        EntryKind::ConfChange => ConfChange::from_data(&entry.data)
+        EntryKind::ConfChange => ConfChange::from_data(entry.data())
             .map_or("?".to_owned(), |change| membership::show_change(&change)),
     };
     format!("{} {what}", entry.id).trim_end().to_owned()

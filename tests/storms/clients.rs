@@ -20,8 +20,8 @@ pub(crate) struct Clients {
 }
 
 fn number_of(entry: &Entry) -> Option<u64> {
-    let number = entry.data.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
-    number.filter(|_| entry.kind == EntryKind::Normal)
+    let number = entry.data().first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
+    number.filter(|_| entry.kind() == EntryKind::Normal)
 }
 
 impl Clients {

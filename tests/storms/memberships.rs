@@ -65,10 +65,10 @@ impl Memberships {
 
     /// An entry is known to be committed, for the first time; `leader` has appended it.
     pub(crate) fn on_committed(&mut self, entry: &Entry, leader: Option<NodeId>, counts: &mut Counts) {
-        if entry.kind != EntryKind::ConfChange {
+        if entry.kind() != EntryKind::ConfChange {
             return;
         }
-        let change = ConfChange::from_data(&entry.data).unwrap();
+        let change = ConfChange::from_data(entry.data()).unwrap();
         let before = self.latest().clone();
         let Ok(next) = before.after(&change) else {
             panic!("{} was proposed, and makes no sense once it is committed: {before}", entry.id)
@@ -126,7 +126,7 @@ impl Memberships {
         }
         for entry in ready.entries.iter().flat_map(|run| run.iter()) {
             changes.retain(|change| *change < entry.id.index);
-            changes.extend((entry.kind == EntryKind::ConfChange).then_some(entry.id.index));
+            changes.extend((entry.kind() == EntryKind::ConfChange).then_some(entry.id.index));
         }
         *committed = ready.hard_state.map_or(*committed, |hard_state| hard_state.commit);
         changes.retain(|change| change > committed);

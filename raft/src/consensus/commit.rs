@@ -7,21 +7,30 @@ use super::{raft::Raft, role::Role, types::LogIndex};
 impl Raft {
     /// Moves the leader's commit index to the last entry that a quorum holds durably, now that one more copy of
     /// the log reaches up to `reached`.
+    #[inline]
     pub(super) fn advance_commit(&mut self, reached: LogIndex) {
-        let Role::Leader(leader) = &mut self.role else { return };
         // Nearly always the slowest copy: what it reaches is committed without it.
-        if reached <= self.log.committed() {
+        if self.is_leader() && reached > self.log.committed() {
+            self.count_copies();
+        }
+    }
+
+    #[inline(never)]
+    fn count_copies(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let (id, own, before) = (self.id, self.log.durable(), self.log.committed());
+        // Nearly always the leader's own copy is the first beyond the commit, and one copy is no majority.
+        let is_first = leader.progress.iter().all(|(_, progress)| progress.matched <= before);
+        if is_first && self.membership.voters.incoming.size() > 1 {
             return;
         }
-        let (id, own) = (self.id, self.log.durable());
         // The leader is one of the copies, and like the others counts only when its disk has the entry.
         let held_by = |node| {
             if node == id { own.0 } else { leader.progress.of(node).map_or(0, |progress| progress.matched.0) }
         };
         let held = LogIndex(self.membership.voters.agreed(held_by));
-        let committed = self.log.committed();
         // §5.4.2: only entries of the own term are committed by counting; those before come with them.
-        if held <= committed || held < leader.first_of_term {
+        if held <= before || held < leader.first_of_term {
             return;
         }
         self.log.commit_to(held);
@@ -48,13 +57,13 @@ impl Raft {
         }
     }
 
-    /// The state machine has applied everything up to `index`.
-    pub(super) fn on_applied(&mut self, index: LogIndex) {
+    /// The state machine has applied everything up to `index`. Whether that lets this node go on.
+    pub(super) fn on_applied(&mut self, index: LogIndex) -> bool {
         self.log.on_applied(index);
-        if !self.log.is_restoring() {
+        if self.overtaken.is_some() && !self.log.is_restoring() {
             self.overtaken = None;
         }
-        self.leave_joint_if_due();
+        self.leave_joint_if_due() || self.log.has_applicable()
     }
 
     /// Whether hearing that more is applied would let it go on.
@@ -74,15 +83,24 @@ impl Raft {
         }
     }
 
-    /// The write with this number, and every earlier one, is durable.
-    pub(super) fn on_written(&mut self, number: u64) {
-        let before = self.log.durable();
-        self.log.on_written(number);
-        self.count_own_vote(number);
+    /// The write with this number, and every earlier one, is durable. Whether that lets this node go on.
+    #[inline]
+    pub(super) fn on_written(&mut self, number: u64) -> bool {
+        // Nobody waits for a write that changes neither the log nor the vote.
+        let is_awaited =
+            self.log.has_writes_under_way() || self.awaits_own_vote() || self.vote_write.is_some();
+        is_awaited && self.on_awaited_write(number)
+    }
+
+    #[inline(never)]
+    fn on_awaited_write(&mut self, number: u64) -> bool {
+        let is_more_durable = self.log.on_written(number);
+        let is_vote_durable = self.count_own_vote(number);
         self.on_vote_written(number);
-        if self.log.durable() > before {
+        if is_more_durable {
             self.advance_commit(self.log.durable());
             self.settle_bytes();
         }
+        is_more_durable || is_vote_durable
     }
 }

@@ -114,12 +114,20 @@ impl Raft {
         }
     }
 
-    /// §5.2: the candidate votes for itself, and like any other vote this one counts when it is durable.
-    pub(super) fn count_own_vote(&mut self, written: u64) {
-        let Role::Candidate(candidate) = &self.role else { return };
-        if written >= candidate.vote_write {
+    /// Whether it stands for election: its own vote counts only when it is durable.
+    pub(super) fn awaits_own_vote(&self) -> bool {
+        matches!(self.role, Role::Candidate(_))
+    }
+
+    /// §5.2: the candidate votes for itself, and like any other vote this one counts when it is durable. Whether it is
+    /// with this write.
+    pub(super) fn count_own_vote(&mut self, written: u64) -> bool {
+        let Role::Candidate(candidate) = &self.role else { return false };
+        let is_durable = written >= candidate.vote_write;
+        if is_durable {
             self.count_vote(self.id, true);
         }
+        is_durable
     }
 
     fn claim(&self) -> Claim {

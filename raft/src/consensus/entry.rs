@@ -24,12 +24,16 @@ pub enum EntryKind {
 pub struct Entry {
     /// Where it stands, and in whose term it was created.
     pub id: EntryId,
-    /// What it is for.
-    pub kind: EntryKind,
-    /// Travels with the entry and is not shown to the state machine: see [`ForwardId`].
-    pub context: Context,
-    /// The command, opaque to Raft.
-    pub data: Bytes,
+    content: Content,
+}
+
+/// What an entry holds beside its id.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Content {
+    /// A command without a context, as nearly all are. It takes no more room than its bytes' handle.
+    Command(Bytes),
+    /// Anything else, and only that; apart, so that it does not make every entry larger.
+    Other(Arc<Proposal>),
 }
 
 impl Entry {
@@ -41,19 +45,49 @@ impl Entry {
     /// The entry with which a leader opens its term, so that what earlier leaders left can be committed (§8).
     #[must_use]
     pub fn blank(id: EntryId) -> Self {
-        Self { id, kind: EntryKind::Blank, context: Context::NONE, data: Bytes::new() }
+        Proposal { kind: EntryKind::Blank, ..Proposal::command(Bytes::new()) }.into_entry(id)
     }
 
     /// A command for the state machine.
     #[must_use]
     pub fn command(id: EntryId, data: impl Into<Bytes>) -> Self {
-        Self { id, kind: EntryKind::Normal, context: Context::NONE, data: data.into() }
+        Self { id, content: Content::Command(data.into()) }
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn kind(&self) -> EntryKind {
+        match &self.content {
+            Content::Command(_) => EntryKind::Normal,
+            Content::Other(other) => other.kind,
+        }
+    }
+
+    /// Travels with the entry and is not shown to the state machine: see [`ForwardId`].
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        match &self.content {
+            Content::Command(_) => &Context::NONE,
+            Content::Other(other) => &other.context,
+        }
+    }
+
+    /// The command, opaque to Raft.
+    #[must_use]
+    pub fn data(&self) -> &Bytes {
+        match &self.content {
+            Content::Command(data) => data,
+            Content::Other(other) => &other.data,
+        }
     }
 
     /// What the entry weighs, in bytes, against the limits in [`Config`](super::Config).
     #[must_use]
     pub fn size(&self) -> usize {
-        Self::OVERHEAD + self.data.len() + self.context.len()
+        match &self.content {
+            Content::Command(data) => Self::OVERHEAD + data.len(),
+            Content::Other(other) => other.size(),
+        }
     }
 }
 
@@ -84,7 +118,10 @@ impl Proposal {
     /// Turns it into the entry `id`.
     #[must_use]
     pub fn into_entry(self, id: EntryId) -> Entry {
-        Entry { id, kind: self.kind, context: self.context, data: self.data }
+        if self.kind == EntryKind::Normal && self.context.is_none() {
+            return Entry::command(id, self.data);
+        }
+        Entry { id, content: Content::Other(Arc::new(self)) }
     }
 }
 
@@ -178,8 +215,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_costs_no_more_than_a_cache_line() {
-        assert!(size_of::<Entry>() <= 64, "{}", size_of::<Entry>());
+    fn an_entry_is_its_id_and_the_handle_of_its_bytes() {
+        assert_eq!(size_of::<Entry>(), size_of::<EntryId>() + size_of::<Bytes>());
+    }
+
+    #[test]
+    fn an_entry_holds_what_was_proposed() {
+        let id = EntryId::new(2, 7);
+        for kind in [EntryKind::Normal, EntryKind::Blank, EntryKind::ConfChange] {
+            for context in [Context::NONE, Context::new(Bytes::from_static(b"of whom"))] {
+                let proposal = Proposal { kind, context, data: Bytes::from_static(b"what") };
+                let entry = proposal.clone().into_entry(id);
+                let held = (entry.id, entry.kind(), entry.context(), entry.data(), entry.size());
+                assert_eq!(held, (id, kind, &proposal.context, &proposal.data, proposal.size()));
+            }
+        }
+        assert_eq!(Proposal::command("x".into()).into_entry(id), Entry::command(id, "x"));
     }
 
     #[test]

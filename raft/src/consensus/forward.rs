@@ -22,11 +22,13 @@ use super::{
 
 impl Raft {
     /// Proposes what a client wants, here or at the leader.
-    pub(super) fn propose(&mut self, mut proposal: Proposal) -> Result<Proposed, ProposeError> {
+    pub(super) fn propose(&mut self, proposal: Proposal) -> Result<Proposed, ProposeError> {
         self.require_size(&proposal)?;
-        if self.is_leader() {
-            return self.append_proposal(proposal);
-        }
+        if self.is_leader() { self.append_proposal(proposal) } else { self.pass_on(proposal) }
+    }
+
+    #[inline(never)]
+    fn pass_on(&mut self, mut proposal: Proposal) -> Result<Proposed, ProposeError> {
         let leader = self.leader().ok_or(ProposeError::NoLeader)?;
         if !self.config.forward_proposals {
             return Err(ProposeError::NotLeader { leader });
@@ -42,6 +44,7 @@ impl Raft {
         if size > max { Err(ProposeError::TooLarge { size, max }) } else { Ok(()) }
     }
 
+    #[inline]
     fn append_proposal(&mut self, proposal: Proposal) -> Result<Proposed, ProposeError> {
         let Role::Leader(leader) = &mut self.role else { return Err(ProposeError::NoLeader) };
         if let Some(transfer) = leader.transfer.as_ref().filter(|transfer| transfer.is_closing) {
@@ -58,10 +61,15 @@ impl Raft {
     }
 
     /// Sends what was passed on since the last Ready, in one message.
+    #[inline]
     pub(super) fn send_forwards(&mut self) {
-        if self.forwards.unsent.is_empty() {
-            return;
+        if self.forwards.has_unsent() {
+            self.send_unsent_forwards();
         }
+    }
+
+    #[cold]
+    fn send_unsent_forwards(&mut self) {
         let proposals = std::mem::take(&mut self.forwards.unsent);
         match self.leader() {
             Some(leader) if leader != self.id => self.send(leader, Message::Propose { proposals }),
@@ -150,12 +158,17 @@ impl PendingForwards {
     }
 
     /// Entries came from the leader: ours among them are on their way.
+    #[inline]
     pub(super) fn appended(&mut self, own: NodeId, entries: &Entries) {
-        if self.waiting.is_empty() {
-            return;
+        if !self.waiting.is_empty() {
+            self.look_for_own(own, entries);
         }
-        for entry in entries.iter().filter(|entry| !entry.context.is_none()) {
-            match ForwardId::from_context(&entry.context) {
+    }
+
+    #[cold]
+    fn look_for_own(&mut self, own: NodeId, entries: &Entries) {
+        for entry in entries.iter().filter(|entry| !entry.context().is_none()) {
+            match ForwardId::from_context(entry.context()) {
                 Some(id) if id.origin == own => self.end(id.sequence, ForwardOutcome::Appended(entry.id)),
                 Some(_) | None => {}
             }

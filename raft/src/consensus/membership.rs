@@ -116,16 +116,21 @@ impl Raft {
     /// The leader of a joint configuration leaves it by itself, as soon as the change into it is applied.
     ///
     /// Looked at whenever something was applied or committed, so that it is not lost with the leader that made the
-    /// change: whoever leads then does it.
-    pub(super) fn leave_joint_if_due(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
-        let is_due = self.membership.auto_leave
-            && self.membership.voters.is_joint()
-            && leader.latest_change <= self.log.applied()
-            && self.log.committed() >= leader.first_of_term;
+    /// change: whoever leads then does it. Whether it was due.
+    #[inline]
+    pub(super) fn leave_joint_if_due(&mut self) -> bool {
+        self.membership.auto_leave && self.membership.voters.is_joint() && self.leave_joint_if_applied()
+    }
+
+    #[cold]
+    fn leave_joint_if_applied(&mut self) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let is_due =
+            leader.latest_change <= self.log.applied() && self.log.committed() >= leader.first_of_term;
         if is_due {
             debug!(self.logger, "the joint configuration is in force -> leave it");
             self.append_conf_change(&ConfChange::leave_joint());
         }
+        is_due
     }
 }

@@ -13,7 +13,7 @@ use super::{
     quorum::Membership,
     reads::PendingReads,
     ready::{Leadership, Transfer},
-    role::{Role, RoleKind},
+    role::Role,
     status::Elections,
     storage::{HardState, Storage},
     transfer::PendingTransfer,
@@ -121,6 +121,7 @@ impl Raft {
         HardState { term: self.term, vote: self.vote, commit: self.log.committed() }
     }
 
+    #[inline]
     pub(super) fn leader(&self) -> Option<NodeId> {
         match &self.role {
             Role::Follower { leader } => *leader,
@@ -129,8 +130,9 @@ impl Raft {
         }
     }
 
+    #[inline]
     pub(super) fn is_leader(&self) -> bool {
-        self.role.kind() == RoleKind::Leader
+        matches!(self.role, Role::Leader(_))
     }
 
     pub(super) fn leadership(&self) -> Leadership {

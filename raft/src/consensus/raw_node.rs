@@ -7,6 +7,7 @@ use slog::Logger;
 
 use super::{
     config::Config,
+    entries::Entries,
     entry::{EntryKind, Proposal},
     error::{CampaignError, ConfChangeError, NewError, ProposeError, ReadError, StepError, TransferError},
     invariants::Before,
@@ -45,6 +46,8 @@ pub struct RawNode {
     /// As the last Ready said.
     hard_state: HardState,
     leadership: Leadership,
+    /// Whether anything was called since the last Ready that may have given the next one something to do.
+    has_news: bool,
     /// A Ready that came back empty, whose vectors are to be filled again.
     spare: Option<Box<Ready>>,
 }
@@ -60,7 +63,13 @@ impl RawNode {
     pub fn new(config: Config, storage: impl Storage + 'static, logger: Logger) -> Result<Self, NewError> {
         let raft = Raft::new(config, Box::new(storage), logger)?;
         let (hard_state, leadership) = (raft.hard_state(), raft.leadership());
-        Ok(Self { raft, hard_state, leadership, spare: None })
+        Ok(Self { raft, hard_state, leadership, has_news: true, spare: None })
+    }
+
+    /// Any call that may give the next Ready something to do.
+    fn call<T>(&mut self, call: impl FnOnce(&mut Raft) -> T) -> T {
+        self.has_news = true;
+        self.checked(call)
     }
 
     fn checked<T>(&mut self, call: impl FnOnce(&mut Raft) -> T) -> T {
@@ -80,12 +89,12 @@ impl RawNode {
     /// [`StepError`] if no correct node could have sent it, or storage failed. The node carries on unless it
     /// was storage.
     pub fn step(&mut self, envelope: Envelope) -> Result<(), StepError> {
-        self.checked(|raft| raft.step(envelope))
+        self.call(|raft| raft.step(envelope))
     }
 
     /// One tick of the clock: see [`Config`].
     pub fn tick(&mut self) {
-        self.checked(Raft::tick);
+        self.call(Raft::tick);
     }
 
     /// Proposes a command: here if this node leads, else at the leader.
@@ -94,7 +103,7 @@ impl RawNode {
     /// [`ProposeError`], and nothing of the command is or will be in any log.
     pub fn propose(&mut self, data: impl Into<Bytes>) -> Result<Proposed, ProposeError> {
         let proposal = Proposal::command(data.into());
-        self.checked(|raft| raft.propose(proposal))
+        self.call(|raft| raft.propose(proposal))
     }
 
     /// Proposes a change of membership. Only a leader can.
@@ -106,7 +115,7 @@ impl RawNode {
     /// # Errors
     /// [`ConfChangeError`] if the change is not sound, and why. Nothing is appended in its place.
     pub fn propose_conf_change(&mut self, change: &ConfChange) -> Result<EntryId, ConfChangeError> {
-        self.checked(|raft| raft.propose_conf_change(change))
+        self.call(|raft| raft.propose_conf_change(change))
     }
 
     /// Puts a committed change in force, in its turn among the [committed](Ready::committed) entries, and before
@@ -116,7 +125,7 @@ impl RawNode {
     /// # Errors
     /// [`ChangeError`] if it makes no sense in the present membership, which then stays. All nodes find the same.
     pub fn apply_conf_change(&mut self, change: &ConfChange) -> Result<Membership, ChangeError> {
-        self.checked(|raft| raft.apply_conf_change(change))
+        self.call(|raft| raft.apply_conf_change(change))
     }
 
     /// Hands leadership over to `to` (thesis §3.10). How that ends, a later [`Ready::transfers`] tells; it
@@ -125,19 +134,19 @@ impl RawNode {
     /// # Errors
     /// [`TransferError`] if it cannot be begun.
     pub fn transfer_leader(&mut self, to: NodeId) -> Result<(), TransferError> {
-        self.checked(|raft| raft.transfer_leader(to))
+        self.call(|raft| raft.transfer_leader(to))
     }
 
     /// Stops leading, without a successor in view. A follower stays one.
     pub fn step_down(&mut self) {
-        self.checked(Raft::step_down);
+        self.call(Raft::step_down);
     }
 
     /// Stops following its leader, without a new term: this node no longer refuses to vote because the leader is
     /// alive. For who knows by other means that it is not. It follows again at the leader's next sign of life. With
     /// [`Config::lease_reads`] nothing happens: the leader's lease rests on this node's word.
     pub fn forget_leader(&mut self) {
-        self.checked(Raft::forget_leader);
+        self.call(Raft::forget_leader);
     }
 
     /// Begins a linearizable read (thesis §6.4): a later [`Ready::reads`] tells which index the state machine
@@ -146,7 +155,7 @@ impl RawNode {
     /// # Errors
     /// [`ReadError`] if nobody is known to lead, or too many reads wait.
     pub fn read_index(&mut self) -> Result<ReadId, ReadError> {
-        self.checked(Raft::read_index)
+        self.call(Raft::read_index)
     }
 
     /// Begins a read that a leader answers without asking anybody while its lease lasts; without one, and on a
@@ -157,12 +166,12 @@ impl RawNode {
     /// # Errors
     /// [`ReadError`] if leases are off, nobody is known to lead, or too many reads wait.
     pub fn read_lease(&mut self) -> Result<ReadId, ReadError> {
-        self.checked(Raft::read_lease)
+        self.call(Raft::read_lease)
     }
 
     /// Tells a leader that time has passed without ticks, since its process stood still: it may have been replaced.
     pub fn expire_lease(&mut self) {
-        self.checked(Raft::expire_lease);
+        self.call(Raft::expire_lease);
     }
 
     /// Stands for election now, without waiting for the timer.
@@ -170,23 +179,28 @@ impl RawNode {
     /// # Errors
     /// [`CampaignError`] if this node leads, has no vote, or is being brought up to date.
     pub fn campaign(&mut self) -> Result<(), CampaignError> {
-        self.checked(Raft::campaign)
+        self.call(Raft::campaign)
     }
 
     /// The transport could not deliver to `node`. Makes a leader careful with it; no more than a hint.
     pub fn report_unreachable(&mut self, node: NodeId) {
-        self.checked(|raft| raft.report_unreachable(node));
+        self.call(|raft| raft.report_unreachable(node));
     }
 
     /// The transport has delivered a snapshot to `node`, or could not. Without a report the leader waits
     /// [`Config::snapshot_ticks`].
     pub fn report_snapshot(&mut self, node: NodeId, arrived: bool) {
-        self.checked(|raft| raft.report_snapshot(node, arrived));
+        self.call(|raft| raft.report_snapshot(node, arrived));
     }
 
     /// Whether [`ready`](Self::ready) has something to do.
     #[must_use]
     pub fn has_ready(&self) -> bool {
+        debug_assert!(self.has_news || !self.has_work(), "what gave it something to do did not say so");
+        self.has_news && self.has_work()
+    }
+
+    fn has_work(&self) -> bool {
         let raft = &self.raft;
         !raft.outbox.at_once.is_empty()
             || !raft.outbox.after_write.is_empty()
@@ -218,17 +232,20 @@ impl RawNode {
             let write = raft.log.take_unwritten(&mut ready.entries);
             ready.number = write.number;
             ready.snapshot = write.snapshot;
-            std::mem::swap(&mut raft.outbox.at_once, &mut ready.messages);
-            std::mem::swap(&mut raft.outbox.after_write, &mut ready.messages_after_write);
-            // Nearly always there are none.
+            if !raft.outbox.at_once.is_empty() {
+                std::mem::swap(&mut raft.outbox.at_once, &mut ready.messages);
+            }
+            if !raft.outbox.after_write.is_empty() {
+                std::mem::swap(&mut raft.outbox.after_write, &mut ready.messages_after_write);
+            }
             if raft.has_outcomes() {
-                raft.reads.take_ended(&mut ready.reads);
-                raft.forwards.take_ended(&mut ready.forwards);
-                ready.transfers.append(&mut raft.transfers);
+                take_outcomes(raft, &mut ready);
             }
             Ok(())
         })?;
         self.add_changes(&mut ready);
+        // All else is in this one; what there was too much of to apply at once is not.
+        self.has_news = self.raft.log.has_applicable();
         Ok(ready)
     }
 
@@ -243,11 +260,10 @@ impl RawNode {
         }
         // A node that forgot that a change is in force would ask for the votes of those who are gone -> that commit is
         // not forgotten.
-        let changes = ready
-            .committed
-            .iter()
-            .flat_map(|run| run.iter())
-            .any(|entry| entry.kind == EntryKind::ConfChange);
+        let log = &self.raft.log;
+        let first = ready.committed.first().and_then(Entries::first_index);
+        let changes = first.is_some_and(|first| log.may_hold_change_from(first))
+            && ready.committed.iter().flatten().any(|entry| entry.kind() == EntryKind::ConfChange);
         ready.must_sync = votes_changed || changes || !ready.entries.is_empty() || ready.snapshot.is_some();
         if votes_changed || self.raft.log.committed() != self.hard_state.commit {
             self.hard_state = self.raft.hard_state();
@@ -271,12 +287,12 @@ impl RawNode {
     ///
     /// Reports may skip numbers, and may come late: an entry that was overwritten since does not count.
     pub fn on_written(&mut self, number: u64) {
-        self.checked(|raft| raft.on_written(number));
+        self.has_news |= self.checked(|raft| raft.on_written(number));
     }
 
     /// The state machine has applied everything up to `index`, or was restored from a snapshot up to there.
     pub fn on_applied(&mut self, index: LogIndex) {
-        self.checked(|raft| raft.on_applied(index));
+        self.has_news |= self.checked(|raft| raft.on_applied(index));
     }
 
     /// Whether it waits for [`on_applied`](Self::on_applied): to hand out more, or to go on with a change of membership.
@@ -339,4 +355,12 @@ impl RawNode {
             elections: raft.elections,
         }
     }
+}
+
+/// What has become of reads, forwards and transfers: nearly always there are none.
+#[cold]
+fn take_outcomes(raft: &mut Raft, ready: &mut Ready) {
+    raft.reads.take_ended(&mut ready.reads);
+    raft.forwards.take_ended(&mut ready.forwards);
+    ready.transfers.append(&mut raft.transfers);
 }

@@ -99,8 +99,10 @@ impl Raft {
     /// The first entry of the term is committed: reads that came before can begin.
     pub(super) fn begin_early_reads(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
-        for asked in leader.reads.take_early() {
-            self.begin_read(asked);
+        if leader.reads.has_early() {
+            for asked in leader.reads.take_early() {
+                self.begin_read(asked);
+            }
         }
     }
 

@@ -58,6 +58,10 @@ impl LeaderReads {
         self.early.push_back(asked);
     }
 
+    pub(super) fn has_early(&self) -> bool {
+        !self.early.is_empty()
+    }
+
     pub(super) fn take_early(&mut self) -> VecDeque<Asked> {
         std::mem::take(&mut self.early)
     }

@@ -92,24 +92,28 @@ impl Raft {
     ///
     /// Called once for each Ready, so that what was proposed and acknowledged in between leaves in one message.
     pub(super) fn replicate(&mut self) -> Result<(), StorageError> {
+        if self.is_leader() { self.replicate_to_followers() } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn replicate_to_followers(&mut self) -> Result<(), StorageError> {
         self.send_read_round();
         let Role::Leader(leader) = &mut self.role else { return Ok(()) };
         let (last, committed) = (self.log.last_index(), self.log.committed());
-        let outbox = &mut self.outbox.at_once;
         let (from, term) = (self.id, self.term);
-        let mut send = |to, message| outbox.push(Envelope { from, to, term, message });
         let mut piece = None;
-        for (node, progress) in leader.progress.iter_mut() {
+        for (to, progress) in leader.progress.iter_mut() {
             while progress.wants_append(last) {
                 match next_append(progress, &mut piece, &mut self.log, &self.config)? {
-                    Some(message) => send(node, message),
+                    Some(message) => self.outbox.at_once.push(Envelope { from, to, term, message }),
                     None => break,
                 }
             }
             if progress.wants_commit_notice(committed) {
                 let commit = committed.min(progress.matched);
                 progress.commit_sent = commit;
-                send(node, Message::CommitNotice { commit });
+                let message = Message::CommitNotice { commit };
+                self.outbox.at_once.push(Envelope { from, to, term, message });
             }
         }
         Ok(())
@@ -266,6 +270,17 @@ impl Raft {
 struct Piece {
     previous: EntryId,
     entries: Entries,
+    /// Its last entry; the previous one, if it has none.
+    last: LogIndex,
+    /// What its entries weigh.
+    bytes: usize,
+}
+
+impl Piece {
+    fn new(previous: EntryId, entries: Entries) -> Self {
+        let last = entries.last_index().unwrap_or(previous.index);
+        Self { previous, last, bytes: entries.bytes(), entries }
+    }
 }
 
 /// The next append for a follower, or the snapshot that must come first; `None` if it has to wait.
@@ -281,29 +296,31 @@ fn next_append(
     if latest.as_ref().is_none_or(|piece| piece.previous.index != index) {
         *latest = piece_after(index, log, config.max_message_bytes)?;
     }
-    let Some(Piece { previous, entries }) = latest else { return snapshot_for(progress, log) };
-    let last = entries.last_index().unwrap_or(index);
-    progress.on_append_sent(last, entries.bytes());
+    let Some(piece) = latest else { return snapshot_for(progress, log) };
+    progress.on_append_sent(piece.last, piece.bytes);
     let commit = log.committed();
-    progress.commit_sent = progress.commit_sent.max(commit.min(last));
+    progress.commit_sent = progress.commit_sent.max(commit.min(piece.last));
+    let Piece { previous, entries, .. } = piece;
     Ok(Some(Message::AppendRequest { previous: *previous, entries: entries.clone(), commit }))
 }
 
 /// The log after `index`, at most `max_bytes` but at least one entry; `None` if that is compacted away.
+#[inline(never)]
 fn piece_after(index: LogIndex, log: &mut Log, max_bytes: usize) -> Result<Option<Piece>, StorageError> {
     let Some(term) = log.term(index)? else { return Ok(None) };
     let previous = EntryId { term, index };
     if index >= log.last_index() {
-        return Ok(Some(Piece { previous, entries: Entries::EMPTY }));
+        return Ok(Some(Piece::new(previous, Entries::EMPTY)));
     }
     match log.entries(index.next(), max_bytes) {
-        Ok(entries) => Ok(Some(Piece { previous, entries })),
+        Ok(entries) => Ok(Some(Piece::new(previous, entries))),
         Err(StorageError::Compacted(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
 /// §7: the snapshot for a follower whose next entry is compacted away.
+#[cold]
 fn snapshot_for(progress: &mut Progress, log: &Log) -> Result<Option<Message>, StorageError> {
     // Asked again with the next heartbeat, if the last one was answered; a silent follower would only waste it.
     progress.probe_from(progress.next);

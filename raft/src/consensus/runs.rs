@@ -18,6 +18,10 @@ pub(crate) struct Runs {
     base: EntryId,
     closed: VecDeque<Entries>,
     closed_bytes: usize,
+    /// The last entry of the closed runs; the base, if there are none.
+    closed_last: EntryId,
+    /// Where the newest closed run begins, as nearly all that is asked for does; any index, if there are none.
+    newest_first: LogIndex,
     open: Vec<Entry>,
     last: EntryId,
 }
@@ -25,7 +29,15 @@ pub(crate) struct Runs {
 impl Runs {
     /// No entries yet; the first to come follows `base`.
     pub(crate) fn after(base: EntryId) -> Self {
-        Self { base, closed: VecDeque::new(), closed_bytes: 0, open: Vec::new(), last: base }
+        Self {
+            base,
+            closed: VecDeque::new(),
+            closed_bytes: 0,
+            closed_last: base,
+            newest_first: base.index.next(),
+            open: Vec::new(),
+            last: base,
+        }
     }
 
     /// The entry before the first one here.
@@ -44,23 +56,24 @@ impl Runs {
 
     /// The term at `index`, if it is here or is the base.
     pub(crate) fn term(&self, index: LogIndex) -> Option<Term> {
-        if index == self.last.index {
-            return Some(self.last.term);
-        }
-        if index == self.base.index {
-            return Some(self.base.term);
+        // Nearly always one of these: what was there before something came, or what has come.
+        for known in [self.last, self.closed_last, self.base] {
+            if index == known.index {
+                return Some(known.term);
+            }
         }
         if !self.holds(index) {
             return None;
         }
-        if let Some(first) = self.open.first().filter(|first| index >= first.id.index) {
-            let offset = usize::try_from(index.0 - first.id.index.0).ok()?;
+        if index > self.closed_last.index {
+            let offset = usize::try_from(index.0 - self.closed_last.index.next().0).ok()?;
             return self.open.get(offset).map(|entry| entry.id.term);
         }
         self.run_at(index).at(index).map(|entry| entry.id.term)
     }
 
     /// Appends one entry to the open run.
+    #[inline]
     pub(crate) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(entry.id.index, self.last.index.next(), "entries count up by one");
         self.last = entry.id;
@@ -72,23 +85,41 @@ impl Runs {
     }
 
     /// Ends the open run, so that it can be shared.
+    #[inline]
     pub(crate) fn close(&mut self) {
         if !self.open.is_empty() {
-            let run = Entries::drained_from(&mut self.open);
-            self.open.shrink_to(MAX_SPARE_ENTRIES);
-            self.push_run(run);
+            self.close_open();
         }
+    }
+
+    #[inline(never)]
+    fn close_open(&mut self) {
+        let run = Entries::drained_from(&mut self.open);
+        if self.open.capacity() > MAX_SPARE_ENTRIES {
+            self.open.shrink_to(MAX_SPARE_ENTRIES);
+        }
+        self.push_run(run);
     }
 
     fn push_run(&mut self, run: Entries) {
         if let Some(last) = run.last_id() {
+            self.newest_first = self.closed_last.index.next();
+            self.closed_last = last;
             self.last = last;
             self.closed_bytes += run.bytes();
             self.closed.push_back(run);
         }
     }
 
+    /// Notes where the newest closed run begins and ends, after some were dropped.
+    fn note_newest(&mut self) {
+        let newest = self.closed.back();
+        self.closed_last = newest.and_then(Entries::last_id).unwrap_or(self.base);
+        self.newest_first = newest.and_then(Entries::first_index).unwrap_or(self.base.index.next());
+    }
+
     /// Replaces all that follows `previous` by `entries`.
+    #[inline]
     pub(crate) fn replace_tail(&mut self, previous: EntryId, entries: Entries) {
         self.close();
         if previous != self.last {
@@ -98,6 +129,7 @@ impl Runs {
     }
 
     /// Drops all after `previous`. If that is below the base, storage's entries in between are replaced too.
+    #[cold]
     fn truncate_after(&mut self, previous: EntryId) {
         while self.closed.back().and_then(Entries::last_id).is_some_and(|last| last.index > previous.index) {
             let Some(run) = self.closed.pop_back() else { break };
@@ -107,20 +139,24 @@ impl Runs {
         if self.closed.is_empty() {
             self.base = if previous.index < self.base.index { previous } else { self.base };
         }
+        self.note_newest();
         self.last = previous;
     }
 
+    /// The closed entries in `first..=last`, which are here, if all of them stand in the newest run: nearly always.
+    #[inline]
+    pub(crate) fn of_newest(&self, first: LogIndex, last: LogIndex) -> Option<Entries> {
+        if first < self.newest_first {
+            return None;
+        }
+        let newest = self.closed.back()?;
+        let is_whole = first == self.newest_first && last == self.closed_last.index;
+        Some(if is_whole { newest.clone() } else { newest.slice(first, last) })
+    }
+
     /// The position of the closed run that holds `index`, which is here.
+    #[cold]
     fn position(&self, index: LogIndex) -> usize {
-        let newest = self.closed.len().saturating_sub(1);
-        let begins_by = |run: &Entries| run.first_index().is_some_and(|first| first <= index);
-        // Nearly always one of the two newest: what is to be written or sent, and what precedes it.
-        if self.closed.back().is_some_and(begins_by) {
-            return newest;
-        }
-        if newest > 0 && begins_by(&self.closed[newest - 1]) {
-            return newest - 1;
-        }
         self.closed.partition_point(|run| run.last_index().is_some_and(|last| last < index))
     }
 
@@ -136,10 +172,12 @@ impl Runs {
         self.closed.range(start..).map(move |run| run.slice(first, last)).take_while(|run| !run.is_empty())
     }
 
-    /// The closed entries from `first` on, run by run.
-    pub(crate) fn since(&self, first: LogIndex) -> impl Iterator<Item = Entries> {
-        let positions = self.position(first)..self.closed.len();
-        positions.map(move |position| self.closed[position].slice(first, self.last.index))
+    /// Adds the closed entries from `first` on to `entries`, run by run.
+    pub(crate) fn add_since(&self, first: LogIndex, entries: &mut Vec<Entries>) {
+        match self.of_newest(first, self.closed_last.index) {
+            Some(newest) => entries.push(newest),
+            None => entries.extend(self.between(first, self.closed_last.index)),
+        }
     }
 
     /// Closed entries from `first` on as one run of at most `max_bytes`, but at least one entry.
@@ -147,15 +185,16 @@ impl Runs {
     /// Nearly always that is part of one run, and nothing is copied. A follower that catches up over many
     /// small runs gets them gathered into one, which copies entries but not their payloads.
     pub(crate) fn gather(&self, first: LogIndex, max_bytes: usize) -> Entries {
-        let whole = self.run_at(first).slice(first, self.last.index);
-        let whole_len = whole.len();
-        let part = whole.prefix_of_bytes(max_bytes);
-        if part.len() < whole_len || part.last_id().is_none_or(|last| last == self.last) {
-            return part;
+        if let Some(newest) = self.of_newest(first, self.closed_last.index) {
+            return newest.prefix_of_bytes(max_bytes);
+        }
+        let run = self.run_at(first).slice(first, self.closed_last.index);
+        if run.bytes() > max_bytes {
+            return run.prefix_of_bytes(max_bytes);
         }
         let mut bytes = 0_usize;
         let gathered: Vec<_> = self
-            .since(first)
+            .between(first, self.closed_last.index)
             .flat_map(|run| run.to_vec())
             .take_while(|entry| {
                 bytes = bytes.saturating_add(entry.size());
@@ -180,10 +219,19 @@ impl Runs {
             }
         }
         self.base = EntryId { term, index };
+        self.note_newest();
     }
 
     /// Lets whole runs up to `index` go, oldest first, while more than `max_bytes` are here.
+    #[inline]
     pub(crate) fn release(&mut self, index: LogIndex, max_bytes: usize) {
+        if self.closed_bytes > max_bytes {
+            self.release_runs(index, max_bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn release_runs(&mut self, index: LogIndex, max_bytes: usize) {
         while self.closed_bytes > max_bytes {
             let Some(run) =
                 self.closed.front().filter(|run| run.last_id().is_some_and(|id| id.index <= index))

@@ -38,7 +38,11 @@ impl Raft {
             return Ok(());
         }
         if message.shows_leader() {
-            self.follow(from)?;
+            if self.leader() != Some(from) {
+                self.follow_another(from)?;
+            }
+            self.election_elapsed = 0;
+            self.loyal_until = self.ticks + u64::from(self.config.election_ticks);
         }
         self.dispatch(from, term, message)
     }
@@ -46,6 +50,7 @@ impl Raft {
     /// §5.1: a node that sees a newer term updates its own and becomes a follower.
     ///
     /// Whether the message is still to be handled.
+    #[cold]
     fn adopt_newer_term(&mut self, from: NodeId, term: Term, message: &Message) -> bool {
         let asks_for_vote = matches!(message, Message::VoteRequest { transfer: false, .. });
         if asks_for_vote && self.has_living_leader() {
@@ -64,6 +69,7 @@ impl Raft {
     }
 
     /// §5.1: a request with an older term is refused; the sender learns the term from the answer.
+    #[cold]
     fn answer_older_term(&mut self, from: NodeId, term: Term, message: &Message) {
         match message {
             // Deviation: the paper answers with a refusal, which has fields that would have to lie. The
@@ -168,15 +174,14 @@ impl Raft {
         Ok(())
     }
 
-    /// §5.2: whoever leads the current term is the leader, and is alive.
-    fn follow(&mut self, from: NodeId) -> Result<(), StepError> {
-        match self.leader() {
-            Some(leader) if leader == from => self.election_elapsed = 0,
+    /// §5.2: whoever leads the current term is the leader.
+    #[cold]
+    fn follow_another(&mut self, from: NodeId) -> Result<(), StepError> {
+        if let Some(leader) = self.leader() {
             // Its entries may bear the same names as those of the one we know, and be others.
-            Some(leader) => return Err(StepError::SecondLeader { from, leader, term: self.term }),
-            None => self.become_follower(self.term, Some(from)),
+            return Err(StepError::SecondLeader { from, leader, term: self.term });
         }
-        self.loyal_until = self.ticks + u64::from(self.config.election_ticks);
+        self.become_follower(self.term, Some(from));
         Ok(())
     }
 }

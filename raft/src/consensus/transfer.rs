@@ -63,7 +63,15 @@ impl Raft {
     /// The target has acknowledged more: is it time to hold proposals back, or to let it stand?
     ///
     /// A target that lacks much gets it while clients go on; only the rest is sent with them waiting.
+    #[inline]
     pub(super) fn advance_transfer(&mut self) {
+        if self.role.as_leader().is_some_and(|leader| leader.transfer.is_some()) {
+            self.advance_pending_transfer();
+        }
+    }
+
+    #[cold]
+    fn advance_pending_transfer(&mut self) {
         let last = self.log.last_index();
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(transfer) = &mut leader.transfer else { return };

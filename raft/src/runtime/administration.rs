@@ -163,7 +163,7 @@ impl<S: StateMachine> Driver<S> {
 
     /// A committed change of membership: puts it in force, in its turn. All nodes find the same.
     pub(super) fn put_in_force(&mut self, entry: &Entry, waiter: Option<Completion<Membership>>) {
-        let Some(change) = ConfChange::from_data(&entry.data) else {
+        let Some(change) = ConfChange::from_data(entry.data()) else {
             warn!(self.logger, "entry {} holds no change of membership -> the membership stays", entry.id);
             return;
         };
@@ -236,8 +236,8 @@ pub(super) fn replay_changes(
     while next <= applied {
         let entries = reader.entries(next, applied, BATCH_BYTES)?;
         let Some(last) = entries.last_id() else { break };
-        for entry in entries.iter().filter(|entry| entry.kind == EntryKind::ConfChange) {
-            if let Some(change) = ConfChange::from_data(&entry.data) {
+        for entry in entries.iter().filter(|entry| entry.kind() == EntryKind::ConfChange) {
+            if let Some(change) = ConfChange::from_data(entry.data()) {
                 // Refused then as now: the membership stays.
                 let _refused = raw.apply_conf_change(&change);
             }

@@ -107,8 +107,8 @@ impl<S: StateMachine> Applier<S> {
         self.clients.responses.lock().extend(batch.completions);
         let mut awaited = batch.awaited.into_iter().peekable();
         for entry in batch.runs.iter().flat_map(|run| run.iter()) {
-            if entry.kind == EntryKind::Normal {
-                let response = self.state_machine.apply(entry.id.index, &entry.data);
+            if entry.kind() == EntryKind::Normal {
+                let response = self.state_machine.apply(entry.id.index, entry.data());
                 if awaited.next_if_eq(&entry.id.index).is_some() {
                     self.responses.push(response);
                 }

@@ -63,7 +63,7 @@ impl<S: StateMachine> Driver<S> {
         let (leader, now) = (self.raw.leader(), self.counters.ticks);
         for run in &runs {
             self.waiters.on_run_committed(run, leader, now, |entry, completion| {
-                if entry.kind == EntryKind::Normal {
+                if entry.kind() == EntryKind::Normal {
                     awaited.push(entry.id.index);
                     completions.push(completion);
                 }
@@ -87,7 +87,7 @@ impl<S: StateMachine> Driver<S> {
         for entry in run {
             self.handed_out = entry.id;
             let waiter = self.administration.changes.on_committed(entry.id, self.raw.leader(), now);
-            if entry.kind == EntryKind::ConfChange {
+            if entry.kind() == EntryKind::ConfChange {
                 self.put_in_force(entry, waiter);
             }
         }

@@ -103,21 +103,23 @@ impl MemStorage {
 impl Held {
     fn append(&mut self, entries: &Entries) -> Result<(), StorageError> {
         let Some(first) = entries.first_id() else { return Ok(()) };
-        let index = first.index.previous();
-        let term = self.term(index)?;
-        if first.term < term {
-            return Err(
-                std::io::Error::other(format!("entry {first} cannot follow one of term {term}")).into()
-            );
+        let mut previous = self.log.last_id();
+        if first.index != previous.index.next() {
+            let index = first.index.previous();
+            previous = EntryId { term: self.term(index)?, index };
         }
-        self.log.replace_tail(EntryId { term, index }, entries.clone());
+        if first.term < previous.term {
+            return Err(terms_go_down(previous, first));
+        }
+        self.log.replace_tail(previous, entries.clone());
         Ok(())
     }
 
-    fn install(&mut self, snapshot: Snapshot) {
+    #[cold]
+    fn install(&mut self, snapshot: &Snapshot) {
         self.log = Runs::after(snapshot.last);
         self.membership = snapshot.membership.clone();
-        self.snapshot = Some(snapshot);
+        self.snapshot = Some(snapshot.clone());
     }
 
     fn term(&self, index: LogIndex) -> Result<Term, StorageError> {
@@ -127,6 +129,11 @@ impl Held {
             None => Err(StorageError::Unavailable(index)),
         }
     }
+}
+
+#[cold]
+fn terms_go_down(previous: EntryId, first: EntryId) -> StorageError {
+    std::io::Error::other(format!("entry {first} cannot follow one of term {}", previous.term)).into()
 }
 
 impl Storage for MemStorage {
@@ -174,7 +181,7 @@ impl StorageWriter for MemStorage {
     fn stage(&mut self, ready: &Ready) -> Result<(), StorageError> {
         let mut held = self.held.lock();
         if let Some(snapshot) = &ready.snapshot {
-            held.install((**snapshot).clone());
+            held.install(snapshot);
         }
         for run in &ready.entries {
             held.append(run)?;

@@ -62,8 +62,7 @@ fn message(wire: proto::Message) -> Result<Message, WireError> {
 
 fn entry(wire: proto::Entry) -> Result<Entry, WireError> {
     let id = EntryId::new(wire.term, wire.index);
-    let Proposal { kind, context, data } = content(wire)?;
-    Ok(Entry { id, kind, context, data })
+    Ok(content(wire)?.into_entry(id))
 }
 
 fn proposal(wire: proto::Entry) -> Result<Proposal, WireError> {

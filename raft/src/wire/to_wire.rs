@@ -111,7 +111,7 @@ fn answer(kind: proto::MessageType, granted: bool, committed: Option<EntryId>) -
 }
 
 fn entry(entry: &Entry) -> proto::Entry {
-    let body = proposed(entry.kind, entry.context.bytes(), &entry.data);
+    let body = proposed(entry.kind(), entry.context().bytes(), entry.data());
     proto::Entry { term: entry.id.term.0, index: entry.id.index.0, ..body }
 }
 

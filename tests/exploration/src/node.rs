@@ -173,7 +173,7 @@ impl Node {
         let mut log = disk.clone();
         for entry in self.writes.iter().flat_map(|ready| &ready.entries).flat_map(|run| run.iter()) {
             log.truncate(position(entry.id.index.previous()));
-            log.push((entry.id, entry.data.clone()));
+            log.push((entry.id, entry.data().clone()));
         }
         View {
             term: status.hard_state.term,
@@ -222,7 +222,7 @@ fn lines(disk: &MemStorage) -> Vec<Line> {
         return Vec::new();
     }
     let entries = disk.entries(LogIndex(1), last, usize::MAX).expect("nothing is ever compacted");
-    entries.iter().map(|entry| (entry.id, entry.data.clone())).collect()
+    entries.iter().map(|entry| (entry.id, entry.data().clone())).collect()
 }
 
 fn position(index: LogIndex) -> usize {

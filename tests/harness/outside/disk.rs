@@ -72,6 +72,6 @@ fn settle(node: &mut RawNode, writer: &MemStorage, written: &mut u64, sent: &mut
 }
 
 fn change_in(entry: &Entry) -> Option<ConfChange> {
-    let is_change = entry.kind == EntryKind::ConfChange;
-    is_change.then(|| ConfChange::from_data(&entry.data)).flatten()
+    let is_change = entry.kind() == EntryKind::ConfChange;
+    is_change.then(|| ConfChange::from_data(entry.data())).flatten()
 }

@@ -52,7 +52,7 @@ fn chosen(data: &[u8]) {
 fn items(message: &Message) -> usize {
     match message {
         Message::AppendRequest { entries, .. } => {
-            entries.iter().map(|entry| 1 + content(entry.kind, &entry.data)).sum()
+            entries.iter().map(|entry| 1 + content(entry.kind(), entry.data())).sum()
         }
         Message::Propose { proposals } => proposals.iter().map(|one| 1 + content(one.kind, &one.data)).sum(),
         Message::ProposeRefused { sequences } => sequences.len(),

@@ -59,8 +59,8 @@ impl Ours {
 
     fn apply(&mut self, entry: &Entry) {
         self.machine.apply(entry.id.term.0, entry.id.index.0, &what(entry));
-        if entry.kind == EntryKind::ConfChange {
-            let change = ConfChange::from_data(&entry.data).expect("it was checked when it came");
+        if entry.kind() == EntryKind::ConfChange {
+            let change = ConfChange::from_data(entry.data()).expect("it was checked when it came");
             // A change that makes no sense makes none on any node.
             if let Ok(membership) = self.raw().apply_conf_change(&change) {
                 self.membership = membership;
@@ -76,10 +76,10 @@ impl Ours {
 }
 
 fn what(entry: &Entry) -> String {
-    match entry.kind {
+    match entry.kind() {
         EntryKind::Blank => "blank".to_owned(),
-        EntryKind::Normal => command_in_words(&entry.data),
-        EntryKind::ConfChange => ConfChange::from_data(&entry.data).as_ref().map(ours_in_words).unwrap(),
+        EntryKind::Normal => command_in_words(entry.data()),
+        EntryKind::ConfChange => ConfChange::from_data(entry.data()).as_ref().map(ours_in_words).unwrap(),
     }
 }
 

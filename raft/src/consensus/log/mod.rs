@@ -124,7 +124,7 @@ impl Log {
         let mut next = self.applied.next();
         while next <= self.committed {
             let entries = self.entries(next, CHUNK_BYTES)?.slice(next, self.committed);
-            if entries.iter().any(|entry| entry.kind == EntryKind::ConfChange) {
+            if entries.iter().any(|entry| entry.kind() == EntryKind::ConfChange) {
                 return Ok(true);
             }
             next = entries.last_id().ok_or(StorageError::Unavailable(next))?.index.next();
@@ -190,6 +190,7 @@ impl Log {
     }
 
     /// Appends a proposal in `term`, as its leader does.
+    #[inline]
     pub(super) fn propose(&mut self, term: Term, proposal: Proposal) -> EntryId {
         let id = EntryId { term, index: self.last_index().next() };
         if proposal.kind == EntryKind::ConfChange {
@@ -300,13 +301,22 @@ impl Log {
     /// Hands out what no Ready has carried yet, adding the entries to `entries`.
     pub(super) fn take_unwritten(&mut self, entries: &mut Vec<Entries>) -> Write {
         let first = self.writes.handed_out().next();
-        if first <= self.last_index() {
+        let has_entries = first <= self.last_index();
+        if has_entries {
             self.runs.close();
-            entries.extend(self.runs.since(first));
+            self.runs.add_since(first, entries);
         }
         let snapshot = self.snapshot.take();
-        let number = self.writes.begin(self.last_index());
+        let number = if has_entries || snapshot.is_some() {
+            self.writes.begin(self.last_index())
+        } else {
+            self.writes.begin_without_entries()
+        };
         Write { number, snapshot }
+    }
+
+    pub(super) fn has_writes_under_way(&self) -> bool {
+        self.writes.are_under_way()
     }
 
     /// One tick; for how many no write was done, while some were under way.
@@ -319,12 +329,13 @@ impl Log {
         self.writes.next_number()
     }
 
-    /// Everything up to write `number` is durable.
-    pub(super) fn on_written(&mut self, number: u64) {
-        self.writes.finish(number);
+    /// Everything up to write `number` is durable. Whether more of the log is than before.
+    pub(super) fn on_written(&mut self, number: u64) -> bool {
+        let is_news = self.writes.finish(number);
         if self.installing.is_some_and(|last| self.durable() >= last.index) {
             self.installing = None;
         }
+        is_news
     }
 
     /// The last entry that may be applied now: committed, and durable here.
@@ -354,36 +365,77 @@ impl Log {
         max_bytes: usize,
         entries: &mut Vec<Entries>,
     ) -> Result<(), StorageError> {
+        if !self.has_applicable() {
+            return Ok(());
+        }
+        let (first, last) = (self.applying.next(), self.applicable());
+        match self.runs.of_newest(first, last).map(|run| (run.bytes(), run)) {
+            Some((bytes, run)) if bytes <= max_bytes => {
+                entries.push(run);
+                self.note_applying(last, bytes);
+                Ok(())
+            }
+            _ => self.take_applicable_runs(last, max_bytes, entries),
+        }
+    }
+
+    /// The same run by run, up to `applicable`.
+    #[cold]
+    fn take_applicable_runs(
+        &mut self,
+        applicable: LogIndex,
+        max_bytes: usize,
+        entries: &mut Vec<Entries>,
+    ) -> Result<(), StorageError> {
         let (before, mut bytes) = (self.applying, 0_usize);
-        while self.has_applicable() {
+        while self.applying < applicable {
             let first = self.applying.next();
             let bytes_left = max_bytes.saturating_sub(bytes);
-            let run = if self.runs.holds(first) {
-                self.runs.run_at(first).slice(first, self.applicable())
+            let mut run = if self.runs.holds(first) {
+                self.runs.run_at(first).slice(first, applicable)
             } else {
-                let last = self.applicable().min(self.runs.base().index);
+                let last = applicable.min(self.runs.base().index);
                 self.read_storage(first, last, bytes_left).inspect_err(|_| self.applying = before)?
             };
+            let mut weight = run.bytes();
             // Nearly always the whole run fits; a run that does not is cut, but never to nothing.
-            if run.bytes() > bytes_left && bytes > 0 {
-                break;
+            if weight > bytes_left {
+                if bytes > 0 {
+                    break;
+                }
+                run = run.prefix_of_bytes(bytes_left);
+                weight = run.bytes();
             }
-            let run = run.prefix_of_bytes(bytes_left);
             let Some(last) = run.last_index() else { break };
             self.applying = last;
-            bytes += run.bytes();
+            bytes += weight;
             entries.push(run);
         }
         if bytes > 0 {
-            self.batches.push_back((self.applying, bytes));
-            self.applying_bytes += bytes;
+            self.note_applying(self.applying, bytes);
         }
         Ok(())
+    }
+
+    /// Notes that entries up to `last` were handed out to be applied, which weigh `bytes`.
+    fn note_applying(&mut self, last: LogIndex, bytes: usize) {
+        self.applying = last;
+        self.batches.push_back((last, bytes));
+        self.applying_bytes += bytes;
+    }
+
+    /// Whether a change of membership may stand at `index` or beyond.
+    pub(super) fn may_hold_change_from(&self, index: LogIndex) -> bool {
+        index <= self.latest_change
     }
 
     /// The state machine has applied everything up to `index`; what memory no longer needs is let go.
     pub(super) fn on_applied(&mut self, index: LogIndex) {
         self.applied = self.applied.max(index.min(self.applying));
+        if self.applied == self.applying {
+            self.batches.clear();
+            self.applying_bytes = 0;
+        }
         while let Some((_, bytes)) = self.batches.front().filter(|(last, _)| *last <= self.applied) {
             self.applying_bytes -= bytes;
             self.batches.pop_front();
@@ -401,7 +453,7 @@ fn latest_change(storage: &dyn Storage, applied: LogIndex, last: LogIndex) -> Re
     let (mut seen, mut latest) = (applied, applied);
     while seen < last {
         let entries = storage.entries(seen.next(), last, CHUNK_BYTES)?;
-        let changes = entries.iter().filter(|entry| entry.kind == EntryKind::ConfChange);
+        let changes = entries.iter().filter(|entry| entry.kind() == EntryKind::ConfChange);
         latest = changes.map(|entry| entry.id.index).fold(latest, LogIndex::max);
         seen = entries.last_id().map(|id| id.index).filter(|last| *last > seen).ok_or(
             // An empty answer would not bring us any further.

@@ -13,11 +13,11 @@ pub(super) struct Writes {
     next_number: u64,
     /// The last entry that was handed out.
     handed_out: LogIndex,
-    /// Under way, oldest first.
+    /// Under way, oldest first; only those that change the log.
     pending: VecDeque<PendingWrite>,
     /// The log is durable up to here.
     durable: LogIndex,
-    /// For how long no write was done while some were under way, in ticks.
+    /// For how long none of these was done while some were under way, in ticks.
     stalled_ticks: u32,
 }
 
@@ -45,6 +45,10 @@ impl Writes {
     /// How far the log is durable, in what it holds now.
     pub(super) fn durable(&self) -> LogIndex {
         self.durable
+    }
+
+    pub(super) fn are_under_way(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     /// The entries from `index` on are being replaced.
@@ -78,16 +82,23 @@ impl Writes {
         number
     }
 
-    /// Everything up to write `number` is durable. Reports may skip numbers, and may come twice.
-    pub(super) fn finish(&mut self, number: u64) {
-        let mut written = None;
-        while self.pending.front().is_some_and(|write| write.number <= number) {
-            written = self.pending.pop_front().map(|write| write.last);
-        }
-        if let Some(written) = written {
+    /// Hands out a write that changes nothing in the log; its number.
+    pub(super) fn begin_without_entries(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    /// Everything up to write `number` is durable. Reports may skip numbers, and may come twice. Whether more of the
+    /// log is durable than before.
+    pub(super) fn finish(&mut self, number: u64) -> bool {
+        let before = self.durable;
+        while let Some(write) = self.pending.front().filter(|write| write.number <= number) {
+            self.durable = before.max(write.last);
             self.stalled_ticks = 0;
-            self.durable = self.durable.max(written);
+            self.pending.pop_front();
         }
+        self.durable > before
     }
 }
 

@@ -36,7 +36,7 @@ impl Joint {
     /// The highest value that a majority of each set has reached; 0 if nobody votes.
     pub fn agreed(&self, mut reached: impl FnMut(NodeId) -> u64) -> u64 {
         let incoming = self.incoming.agreed(&mut reached);
-        let outgoing = self.outgoing.agreed(&mut reached);
+        let outgoing = if self.is_joint() { self.outgoing.agreed(&mut reached) } else { None };
         match (incoming, outgoing) {
             (Some(incoming), Some(outgoing)) => incoming.min(outgoing),
             (Some(agreed), None) | (None, Some(agreed)) => agreed,

@@ -49,8 +49,8 @@ impl Entries {
             );
         }
         if entry.id > self.forgotten {
-            let is_change = entry.kind == EntryKind::ConfChange;
-            let change = if is_change { ConfChange::from_data(&entry.data) } else { None };
+            let is_change = entry.kind() == EntryKind::ConfChange;
+            let change = if is_change { ConfChange::from_data(entry.data()) } else { None };
             self.known.insert(entry.id, Known { follows, fingerprint, change });
         }
         if self.known.len() > ENTRIES_MAX
@@ -69,8 +69,8 @@ impl Entries {
 
 /// A number that differs where entries of the same id do.
 fn fingerprint(entry: &Entry) -> u64 {
-    let data = u64::from(crc32fast::hash(&entry.data)) << 32;
-    let context = u64::from(crc32fast::hash(entry.context.as_bytes()));
-    let shape = (entry.data.len() as u64).rotate_left(32) ^ (entry.kind as u64).rotate_left(62);
+    let data = u64::from(crc32fast::hash(entry.data())) << 32;
+    let context = u64::from(crc32fast::hash(entry.context().as_bytes()));
+    let shape = (entry.data().len() as u64).rotate_left(32) ^ (entry.kind() as u64).rotate_left(62);
     data ^ context ^ shape
 }

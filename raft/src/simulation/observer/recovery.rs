@@ -89,7 +89,7 @@ impl Observer {
         node.hard_state = taken.hard_state;
         (node.role, node.leader) = (None, None);
         node.log = found.contents.log.clone();
-        let changes = found.entries.iter().filter(|entry| entry.kind == EntryKind::ConfChange);
+        let changes = found.entries.iter().filter(|entry| entry.kind() == EntryKind::ConfChange);
         let uncommitted =
             changes.map(|entry| entry.id.index).filter(|index| *index > taken.hard_state.commit);
         node.changes = uncommitted.collect();

@@ -83,7 +83,7 @@ impl Observer {
         let follows = node.log.append(entry.id).map_err(|gap| {
             Broken::new(LOG_MATCHING, format!("{} follows {} in the log of {id}", entry.id, gap.last))
         })?;
-        node.changes.extend((entry.kind == EntryKind::ConfChange).then_some(entry.id.index));
+        node.changes.extend((entry.kind() == EntryKind::ConfChange).then_some(entry.id.index));
         self.entries.meet(follows, entry)?;
         Ok(elected)
     }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::{
     consensus::{
-        Context, Entries, Entry, EntryId, EntryKind, HardState, LogIndex, Membership, NodeId, Ready,
-        Snapshot, Term, quorum::Majority,
+        Context, Entries, Entry, EntryId, EntryKind, HardState, LogIndex, Membership, NodeId, Proposal,
+        Ready, Snapshot, Term, quorum::Majority,
     },
     state_machine::SnapshotWriter,
     storage::StorageWriter,
@@ -66,18 +66,20 @@ pub(super) fn joint() -> Membership {
 
 /// The entry with this id: its contents follow from it, and every kind and size occurs.
 pub(super) fn entry(id: EntryId) -> Entry {
-    let mut entry = Entry::command(id, id.to_string());
+    let mut proposal = Proposal::command(id.to_string().into());
     match id.index.0 % 5 {
-        1 => entry.kind = EntryKind::Blank,
-        2 => entry.context = Context::new(Bytes::from(format!("context of {id}"))),
-        3 => entry.data = Bytes::from(vec![0; 9000 + usize::try_from(id.term.0 % 100).unwrap_or_default()]),
+        1 => proposal.kind = EntryKind::Blank,
+        2 => proposal.context = Context::new(Bytes::from(format!("context of {id}"))),
+        3 => {
+            proposal.data = Bytes::from(vec![0; 9000 + usize::try_from(id.term.0 % 100).unwrap_or_default()]);
+        }
         4 => {
-            entry.kind = EntryKind::ConfChange;
-            entry.data = Bytes::new();
+            proposal.kind = EntryKind::ConfChange;
+            proposal.data = Bytes::new();
         }
         _ => {}
     }
-    entry
+    proposal.into_entry(id)
 }
 
 /// Entries of these terms, the first of which follows index `before`.

@@ -16,7 +16,7 @@ use super::{
     codec::{Fields, Put, checksum, round_up},
     header::Mark,
 };
-use crate::consensus::{Context, Entry, EntryId, EntryKind, HardState};
+use crate::consensus::{Context, Entry, EntryId, EntryKind, HardState, Proposal};
 
 /// Where frames and entries may begin.
 pub(super) const ALIGNMENT: usize = 8;
@@ -171,8 +171,8 @@ impl EntryHead {
     fn of(entry: &Entry) -> Self {
         // `entry_bytes` has found that they fit.
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let (data, context) = (length(&entry.data), length(entry.context.as_bytes()));
-        Self { checksum: 0, data, id: entry.id, context, kind: entry.kind }
+        let (data, context) = (length(entry.data()), length(entry.context().as_bytes()));
+        Self { checksum: 0, data, id: entry.id, context, kind: entry.kind() }
     }
 
     fn encode(&self) -> [u8; Self::BYTES] {
@@ -219,13 +219,13 @@ impl EntryHead {
     pub(super) fn entry(&self, bytes: &bytes::Bytes) -> Entry {
         let data = Self::BYTES + self.context as usize;
         let context = Context::new(bytes.slice(Self::BYTES..data));
-        Entry { id: self.id, kind: self.kind, context, data: bytes.slice(data..) }
+        Proposal { kind: self.kind, context, data: bytes.slice(data..) }.into_entry(self.id)
     }
 }
 
 /// How many bytes an entry takes on disk, without padding. `None` if it is too large for the format.
 pub(super) fn entry_bytes(entry: &Entry) -> Option<u32> {
-    let payload = entry.data.len().checked_add(entry.context.len())?;
+    let payload = entry.data().len().checked_add(entry.context().len())?;
     u32::try_from(payload.checked_add(EntryHead::BYTES)?).ok()
 }
 
@@ -286,8 +286,8 @@ impl FrameWriter<'_> {
     fn put_entry(&mut self, entry: &Entry) -> Range<usize> {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(&EntryHead::of(entry).encode());
-        self.buffer.extend_from_slice(entry.context.as_bytes());
-        self.buffer.extend_from_slice(&entry.data);
+        self.buffer.extend_from_slice(entry.context().as_bytes());
+        self.buffer.extend_from_slice(entry.data());
         let end = self.buffer.len();
         self.buffer.resize(end.next_multiple_of(ALIGNMENT), 0);
         start..end

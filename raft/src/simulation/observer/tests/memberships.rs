@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     consensus::{
-        ChangeStep, ConfChange, Entries, Entry, EntryId, EntryKind, Membership, NodeId, RoleKind, Transition,
+        ChangeStep, ConfChange, Entries, EntryId, EntryKind, Membership, NodeId, Proposal, RoleKind,
+        Transition,
     },
     simulation::{Count, violation::Broken},
 };
@@ -15,8 +16,8 @@ use crate::{
 /// The entry at an index of term 1 that changes the membership.
 fn change(index: u64, change: &ConfChange) -> Entries {
     let id = EntryId::new(1, index);
-    let entry = Entry { kind: EntryKind::ConfChange, ..Entry::command(id, change.to_data()) };
-    Entries::try_from(vec![entry]).unwrap()
+    let proposal = Proposal { kind: EntryKind::ConfChange, ..Proposal::command(change.to_data()) };
+    Entries::try_from(vec![proposal.into_entry(id)]).unwrap()
 }
 
 fn add(node: u64) -> ConfChange {

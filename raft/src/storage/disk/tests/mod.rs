@@ -117,7 +117,7 @@ fn held(storage: &DiskStorage) -> String {
     let entries = reader.entries(first, last, usize::MAX).unwrap();
     for entry in &*entries {
         assert!(
-            entry.data.starts_with(entry.id.to_string().as_bytes()),
+            entry.data().starts_with(entry.id.to_string().as_bytes()),
             "entry {} has its own bytes",
             entry.id
         );
