@@ -1,13 +1,13 @@
 //! Takes requests from clients and passes them to the node.
 //!
-//! A few threads serve all connections, each its share of them ([`desk`]). So one wake-up of a thread takes up the
+//! A few threads serve all connections, each its share of them (`desk`). So one wake-up of a thread takes up the
 //! requests of many clients, and those reach the node together; and one takes up all answers that have come together. A
 //! thread for each connection would be woken for each request, and once more for its answer. Nothing else here waits:
 //!
-//! - [`connection`]: what has come over a connection, what is being answered, and what is still to be sent.
-//! - [`requests`]: what is done for each request.
-//! - [`answered`]: how the node's threads tell a desk that an answer has come.
-//! - [`errand`]: what takes a thread of its own after all, such as a watch.
+//! - `connection`: what has come over a connection, what is being answered, and what is still to be sent.
+//! - `requests`: what is done for each request.
+//! - `answered`: how the node's threads tell a desk that an answer has come.
+//! - `errand`: what takes a thread of its own after all, such as a watch.
 
 mod answered;
 mod connection;
