@@ -3,6 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
+    codec::round_up,
     error::{Damage, Naming, OpenError},
     frame::{FrameWriter, Purpose, entry_bytes},
     segment::Segment,
@@ -34,6 +35,8 @@ struct StagedFrame {
     entries: Range<usize>,
 }
 
+/// What the kernel keeps in memory as a whole.
+const PAGE: u64 = 4096;
 /// After a larger batch the buffer is given back.
 const BUFFER_BYTES_KEPT: usize = 4 << 20;
 
@@ -144,8 +147,17 @@ impl Batch {
     }
 
     /// Writes the frames, and flushes them.
-    pub(super) fn write(&self) -> Result<(), OpenError> {
-        self.segment.file.write_all_at(&self.buffer, self.end).naming("write to", &self.segment.path)?;
+    ///
+    /// Zeros fill the last page, as far as the segment goes: a page that is written in part must be in memory, and in a
+    /// file that was prepared long ago it is not. Then the kernel would read it first.
+    pub(super) fn write(&mut self) -> Result<(), OpenError> {
+        let frames = self.buffer.len();
+        let end = self.end + frames as u64;
+        let padding = round_up(end, PAGE).min(self.segment.size).saturating_sub(end);
+        self.buffer.resize(frames + usize::try_from(padding).unwrap_or_default(), 0);
+        let written = self.segment.file.write_all_at(&self.buffer, self.end);
+        self.buffer.truncate(frames);
+        written.naming("write to", &self.segment.path)?;
         self.segment.file.sync_data().naming("flush", &self.segment.path)
     }
 
