@@ -142,13 +142,17 @@ impl<S: StateMachine> Applier<S> {
         report.answers += queries.len();
         let (queries, completions): (Vec<_>, Vec<_>) = queries.into_iter().unzip();
         self.clients.answers.lock().extend(completions);
+        let mut wakes = Vec::new();
         for query in queries {
             let answer = self.state_machine.query(query);
             let completion = self.clients.answers.lock().pop_front();
             if let Some(completion) = completion {
-                completion.complete(Outcome::Applied(answer));
+                let wake = completion.complete_at(Outcome::Applied(answer), &SystemClock::new());
+                wakes.extend(Some(wake).filter(WakeUp::is_due));
             }
         }
+        // All are told before one is woken, as with responses.
+        drop(wakes);
     }
 }
 
