@@ -3,6 +3,7 @@
 pub mod callgrind;
 pub mod counter;
 pub mod disk;
+pub mod groups;
 pub mod in_process;
 pub mod lockstep;
 

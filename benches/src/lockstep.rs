@@ -69,7 +69,9 @@ impl Applied {
 /// How many entries are proposed at a time and how large they are; in how large a cluster, and on how long a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Case {
-    /// Nodes, all of which vote.
+    /// Clusters, which take turns.
+    pub groups: usize,
+    /// Nodes of each, all of which vote.
     pub nodes: usize,
     /// How many applied entries each node's storage keeps at least.
     pub log: u64,
@@ -81,10 +83,11 @@ pub struct Case {
 
 impl Case {
     /// Three nodes, whose logs are compacted all the time.
-    const USUAL: Self = Self { nodes: 3, log: 0, batch: 16, size: 256 };
+    const USUAL: Self = Self { groups: 1, nodes: 3, log: 0, batch: 16, size: 256 };
 
-    /// All that are measured: batches and sizes, then the same work in larger clusters and on longer logs.
-    pub const ALL: [Self; 14] = [
+    /// All that are measured: batches and sizes, then the same work in larger clusters, on longer logs, and in many
+    /// clusters.
+    pub const ALL: [Self; 17] = [
         Self::of(1, 16),
         Self::of(1, 256),
         Self::of(1, 4096),
@@ -99,6 +102,9 @@ impl Case {
         Self { nodes: 9, ..Self::USUAL },
         Self { log: 10_000, ..Self::USUAL },
         Self { log: 100_000, ..Self::USUAL },
+        Self { groups: 10, ..Self::USUAL },
+        Self { groups: 100, ..Self::USUAL },
+        Self { groups: 1_000, ..Self::USUAL },
     ];
 
     /// How many batches pass before the logs are compacted.
@@ -191,13 +197,16 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, log, batch, size } = self;
+        let Self { groups, nodes, log, batch, size } = self;
         write!(f, "batch={batch} size={size}")?;
         if *nodes != Self::USUAL.nodes {
             write!(f, " nodes={nodes}")?;
         }
         if *log != Self::USUAL.log {
             write!(f, " log={log}")?;
+        }
+        if *groups != Self::USUAL.groups {
+            write!(f, " groups={groups}")?;
         }
         Ok(())
     }

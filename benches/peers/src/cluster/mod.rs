@@ -5,7 +5,10 @@ mod raft_rs;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use quorate_benches::lockstep::{self, Case, Lockstep};
+use quorate_benches::{
+    groups::Groups,
+    lockstep::{self, Case, Lockstep},
+};
 
 use crate::Failure;
 
@@ -18,12 +21,12 @@ pub enum Library {
     RaftRs,
 }
 
-/// Nodes of one library, with an elected leader.
+/// Nodes of one library, with an elected leader in each group.
 pub struct Cluster(Kind);
 
 enum Kind {
-    Quorate(Box<lockstep::Cluster>),
-    RaftRs(Box<raft_rs::Cluster>),
+    Quorate(Groups<lockstep::Cluster>),
+    RaftRs(Groups<raft_rs::Cluster>),
 }
 
 impl Cluster {
@@ -34,13 +37,13 @@ impl Cluster {
     pub fn new(library: Library, case: Case) -> Result<Self, Failure> {
         Ok(Self(match library {
             Library::Quorate => {
-                let mut cluster = Box::new(lockstep::Cluster::new(case.nodes)?);
-                case.prepare(&mut *cluster)?;
+                let mut cluster = Groups::new(case.groups, || lockstep::Cluster::new(case.nodes))?;
+                case.prepare(&mut cluster)?;
                 Kind::Quorate(cluster)
             }
             Library::RaftRs => {
-                let mut cluster = Box::new(raft_rs::Cluster::new(case.nodes)?);
-                case.prepare(&mut *cluster)?;
+                let mut cluster = Groups::new(case.groups, || raft_rs::Cluster::new(case.nodes))?;
+                case.prepare(&mut cluster)?;
                 Kind::RaftRs(cluster)
             }
         }))
@@ -52,16 +55,16 @@ impl Cluster {
     /// Whatever the library says, or that it has lost or doubled entries.
     pub fn time(&mut self, case: Case, batches: usize) -> Result<Duration, Failure> {
         match &mut self.0 {
-            Kind::Quorate(cluster) => case.time(&mut **cluster, batches),
-            Kind::RaftRs(cluster) => case.time(&mut **cluster, batches),
+            Kind::Quorate(cluster) => case.time(cluster, batches),
+            Kind::RaftRs(cluster) => case.time(cluster, batches),
         }
     }
 
     /// The nodes, one step at a time.
     pub fn lockstep(&mut self) -> &mut dyn Lockstep {
         match &mut self.0 {
-            Kind::Quorate(cluster) => &mut **cluster,
-            Kind::RaftRs(cluster) => &mut **cluster,
+            Kind::Quorate(cluster) => cluster,
+            Kind::RaftRs(cluster) => cluster,
         }
     }
 }

@@ -37,7 +37,7 @@ impl Workload {
     /// Whatever the library says.
     pub fn run(&self) -> Result<(), Failure> {
         let Self { nodes, log, batch, size, .. } = *self;
-        let case = Case { nodes, log, batch, size };
+        let case = Case { nodes, log, ..Case::of(batch, size) };
         Cluster::new(self.library, case)?.time(case, self.batches)?;
         Ok(())
     }
