@@ -287,10 +287,12 @@ impl Node {
     }
 
     fn apply(&mut self, ready: &Ready) {
-        for entry in ready.committed.iter().flatten() {
-            self.last_applied = entry.id.index;
-            if entry.kind() == EntryKind::Normal {
-                self.applied.apply(entry.data());
+        for run in &ready.committed {
+            for entry in run {
+                self.last_applied = entry.id.index;
+                if entry.kind() == EntryKind::Normal {
+                    self.applied.apply(entry.data());
+                }
             }
         }
     }

@@ -97,10 +97,11 @@ impl Raft {
         let is_more_durable = self.log.on_written(number);
         let is_vote_durable = self.count_own_vote(number);
         self.on_vote_written(number);
+        let before = self.log.committed();
         if is_more_durable {
             self.advance_commit(self.log.durable());
             self.settle_bytes();
         }
-        is_more_durable || is_vote_durable
+        is_vote_durable || self.log.committed() > before || self.log.has_applicable()
     }
 }

@@ -44,7 +44,8 @@ impl Raft {
         if size > max { Err(ProposeError::TooLarge { size, max }) } else { Ok(()) }
     }
 
-    #[inline]
+    // Always inlined, like `Runs::push`: in a large batch the two calls are a twentieth of what an entry costs.
+    #[inline(always)]
     fn append_proposal(&mut self, proposal: Proposal) -> Result<Proposed, ProposeError> {
         let Role::Leader(leader) = &mut self.role else { return Err(ProposeError::NoLeader) };
         if let Some(transfer) = leader.transfer.as_ref().filter(|transfer| transfer.is_closing) {

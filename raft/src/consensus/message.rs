@@ -26,7 +26,9 @@ pub struct Envelope {
 }
 
 /// What one node says to another.
+// A tag of its own, in place of one that hides in a field: what a message is, is asked more than once on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum Message {
     /// *Pre-candidate → voters.* "Would you vote for me?" (thesis §9.6). Changes no state of the receiver.
     PreVoteRequest {
@@ -48,6 +50,9 @@ pub enum Message {
     },
     /// *Candidate → voters.* "Vote for me" (Figure 2, RequestVote).
     VoteRequest {
+        /// The leader itself asked the candidate to stand (§3.10 of the thesis), so its lease is no reason
+        /// to refuse.
+        transfer: bool,
         /// The last entry of the candidate's log.
         last: EntryId,
         /// The candidate's [`Config::priority`](super::Config::priority); the highest, if the leader asked it to stand.
@@ -55,9 +60,6 @@ pub enum Message {
         /// The last entry that the sender knows to be committed: a voter that refuses, and holds it too, may take it for
         /// that.
         committed: Option<EntryId>,
-        /// The leader itself asked the candidate to stand (§3.10 of the thesis), so its lease is no reason
-        /// to refuse.
-        transfer: bool,
     },
     /// *Voter → candidate.* The answer; a grant is sent only when the vote is durable.
     VoteResponse {

@@ -130,6 +130,12 @@ impl Raft {
         }
     }
 
+    /// Whether it takes entries from `node`.
+    #[inline]
+    pub(super) fn follows(&self, node: NodeId) -> bool {
+        matches!(self.role, Role::Follower { leader: Some(leader) } if leader == node)
+    }
+
     #[inline]
     pub(super) fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader(_))

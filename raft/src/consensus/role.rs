@@ -10,6 +10,8 @@ use super::{
     types::{LogIndex, NodeId},
 };
 
+// A tag of its own: without one it hides in a field, and who asks for the role, as each call does, has to decode it.
+#[repr(u8)]
 pub(super) enum Role {
     Follower { leader: Option<NodeId> },
     PreCandidate(Ballot),

@@ -73,7 +73,7 @@ impl Runs {
     }
 
     /// Appends one entry to the open run.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(entry.id.index, self.last.index.next(), "entries count up by one");
         self.last = entry.id;

@@ -38,7 +38,7 @@ impl Raft {
             return Ok(());
         }
         if message.shows_leader() {
-            if self.leader() != Some(from) {
+            if !self.follows(from) {
                 self.follow_another(from)?;
             }
             self.election_elapsed = 0;
