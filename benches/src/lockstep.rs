@@ -42,7 +42,7 @@ pub trait Lockstep {
     /// Whatever the library says.
     fn compact(&mut self, keep: u64) -> Result<(), Failure>;
 
-    /// Drops all nodes but the one at `position`, and whatever is on its way between them.
+    /// Drops all nodes but the one at `position`, if there is one, and whatever is on its way between them.
     fn keep_only(&mut self, position: usize);
 
     /// What each node has applied so far.

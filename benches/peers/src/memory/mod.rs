@@ -142,11 +142,12 @@ impl Count {
 
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2⁵²")]
     fn bytes_of_node(&self, position: usize, heap: impl Fn() -> Heap) -> Result<f64, Failure> {
-        let before = heap().live_bytes;
         let mut cluster = Cluster::new(self.library, Case::of(1, ENTRY_BYTES))?;
         cluster.lockstep().keep_only(position);
-        let held = heap().live_bytes - before;
-        Ok(held as f64)
+        let with_node = heap().live_bytes;
+        // What is then left is not the node's.
+        cluster.lockstep().keep_only(usize::MAX);
+        Ok((with_node - heap().live_bytes) as f64)
     }
 
     fn allocations_per_entry(&self, heap: impl Fn() -> Heap) -> Result<f64, Failure> {
