@@ -3,12 +3,16 @@
 #![expect(clippy::expect_used, reason = "a bench that fails has nothing to measure")]
 
 use criterion::{Criterion, Throughput};
-use quorate_benches::lockstep::{Case, Cluster};
+use quorate_benches::{
+    groups::Groups,
+    lockstep::{Case, Cluster},
+};
 
 fn log_replication(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("log_replication");
     for case in Case::ALL {
-        let mut cluster = Cluster::new(case.nodes).expect("healthy nodes elect a leader");
+        let mut cluster =
+            Groups::new(case.groups, || Cluster::new(case.nodes)).expect("healthy nodes elect a leader");
         case.prepare(&mut cluster).expect("healthy nodes commit");
         group.throughput(Throughput::Elements(case.batch as u64));
         group.bench_function(case.to_string(), |bencher| {
