@@ -8,7 +8,7 @@ use quorate::{
 use crate::{
     model::{Action, Model, Write, unique_bytes},
     node::Node,
-    sweep::{actions, at_each, is_replay, node, operations, seeds},
+    sweep::{actions, after_power_failed, at_each, is_replay, node, operations, seeds},
 };
 
 /// Opens the log after a crash, with another crash after so many operations; as often as it takes.
@@ -42,14 +42,7 @@ fn crash_at_every_operation_leaves_what_was_acknowledged() {
             let _ = node.run(&actions);
             node.close();
             assert!(node.files.is_down(), "operation {operation} is never reached");
-            for outcome in 0..5 {
-                let files = node.files.fork(seed << 32 | operation << 8 | outcome);
-                files.stop_failing();
-                files.restart_with(match outcome {
-                    0 => Unsynced::Lost,
-                    1 => Unsynced::Kept,
-                    _ => Unsynced::Random,
-                });
+            for (outcome, files) in after_power_failed(&node.files, seed << 32 | operation << 8) {
                 let lost = files.statistics();
                 for (seen, count) in
                     seen.iter_mut().zip([lost.pages_lost, lost.pages_torn, lost.names_undone])

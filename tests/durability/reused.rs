@@ -4,14 +4,14 @@ use std::path::Path;
 
 use quorate::{
     Entry, EntryId, HardState, LogIndex, NodeId, Snapshot, Term,
-    simulation::disk::{Fault, SimulatedFileSystem, Unsynced},
+    simulation::disk::{Fault, SimulatedFileSystem},
     storage::disk::{FileSystem as _, OpenMode, SegmentVerdict, inspect_in},
 };
 
 use crate::{
     model::{Action, Write, founders, unique_bytes},
     node::{DIRECTORY, Node},
-    sweep::{at_each, is_replay, node, seeds},
+    sweep::{after_power_failed, at_each, is_replay, node, seeds},
 };
 
 /// As many entries as fill several segments, and a quarter of the next: so no spare is there when they all come free at
@@ -65,14 +65,7 @@ fn frames_of_an_earlier_life_never_come_back() {
             node.files.fail_at(first + operation, Fault::Crash);
             let _ = node.run(&second_life());
             node.close();
-            for outcome in 0..5 {
-                let files = node.files.fork(seed << 32 | operation << 8 | outcome);
-                files.stop_failing();
-                files.restart_with(match outcome {
-                    0 => Unsynced::Lost,
-                    1 => Unsynced::Kept,
-                    _ => Unsynced::Random,
-                });
+            for (outcome, files) in after_power_failed(&node.files, seed << 32 | operation << 8) {
                 old_frames_behind += u64::from(ends_before_old_frames(&files, outcome > 1));
                 let mut node = Node::on(files, node.model.clone());
                 node.open().expect("a log that crashed opens");

@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-use quorate::simulation::disk::SimulatedFileSystem;
+use quorate::simulation::disk::{SimulatedFileSystem, Unsynced};
 
 use crate::{
     model::{Action, Model, State},
@@ -69,4 +69,21 @@ pub(crate) fn operations(seed: u64, actions: &[Action]) -> u64 {
     node.run(actions).expect("nothing fails");
     node.close();
     node.files.statistics().operations()
+}
+
+/// What a power failure may leave, in five ways: nothing of what was not synced, all of it, or some.
+pub(crate) fn after_power_failed(
+    files: &SimulatedFileSystem,
+    seed: u64,
+) -> impl Iterator<Item = (u64, SimulatedFileSystem)> {
+    (0..5).map(move |outcome| {
+        let left = files.fork(seed | outcome);
+        left.stop_failing();
+        left.restart_with(match outcome {
+            0 => Unsynced::Lost,
+            1 => Unsynced::Kept,
+            _ => Unsynced::Random,
+        });
+        (outcome, left)
+    })
 }

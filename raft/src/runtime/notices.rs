@@ -92,20 +92,17 @@ impl Outgoing {
 
     /// A turn has ended: sends what was held when the one before had ended.
     pub(super) fn end_turn(&mut self) {
-        let due = self.notices.end_turn();
-        self.pass_on(due);
+        let mut due = self.notices.end_turn();
+        if !due.is_empty() {
+            self.transport.send(&mut due);
+        }
     }
 
     /// Sends all that is held: there is nothing else to do.
     pub(super) fn send_held(&mut self) {
+        // As after two turns in which nothing else was sent.
         self.end_turn();
         self.end_turn();
-    }
-
-    fn pass_on(&mut self, mut messages: Vec<Envelope>) {
-        if !messages.is_empty() {
-            self.transport.send(&mut messages);
-        }
     }
 }
 
